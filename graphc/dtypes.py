@@ -1,7 +1,7 @@
 """Element types, their promotion table, and the weak types of Python's own numbers.
 
-Promotion of two dtypes is a join in the lattice below (`promote`); a Python number is weak: it takes
-the dtype of the tensor it meets when that can hold its kind, else the default of its own kind.
+Promotion of two dtypes is a join in the lattice below (`promote`); a Python number is weak: it
+takes the dtype of the tensor it meets when that can hold its kind, else its own kind's default.
 
     bool -> uint8 -> uint16 -> uint32 -> uint64 ─┐
        └──> int8 --> int16 --> int32 --> int64 ──┴─> float16  ─┐

@@ -34,23 +34,73 @@ class GraphcError(Exception):
         return self.text
 
 
-# fmt: off
-class ShapeError(GraphcError, ValueError): """Shapes or axes that do not fit together."""
-class DTypeError(GraphcError, TypeError): """A dtype that an operation does not take."""
-class ArgumentError(GraphcError, ValueError): """An argument outside what a function accepts."""
-class FeedError(GraphcError, ValueError): """A value given to a compiled function that does not fit its input."""
-class FeedTypeError(FeedError, TypeError): """A value given to a compiled function that is no array of numbers."""
-class UnknownNameError(GraphcError, LookupError): """A name that nothing carries."""
-class OutOfRangeError(GraphcError, IndexError): """An index outside the axis it selects from."""
-class DifferentiationError(GraphcError, ValueError): """A derivative that does not exist or was asked for wrongly."""
-class ModeError(GraphcError, RuntimeError): """An operation used in a mode (static, eager) where it has no meaning."""
-class ParseError(GraphcError, ValueError): """Text that is not a printed graph."""
-class VerifyError(GraphcError, ValueError): """A graph or kernel that breaks one of its laws."""
-class ScheduleError(GraphcError, ValueError): """A step on a kernel that its structure does not allow."""
-class CompileError(GraphcError, RuntimeError): """Code generation failed; a defect of the compiler, not of the program."""
-class NumericError(GraphcError, ArithmeticError): """A NaN or infinity found where checks were asked for."""
-class OutOfMemoryError(GraphcError, MemoryError): """A buffer that does not fit into memory; its size is named."""
-class MissingExtraError(GraphcError, ImportError): """An optional package that is not installed; the extra is named."""
-class DataError(GraphcError, ValueError): """A data file that is damaged, of the wrong kind, or cannot be had."""
-class NotSupportedError(GraphcError, NotImplementedError): """Something a backend cannot do, with what to do instead."""
-# fmt: on
+class ShapeError(GraphcError, ValueError):
+    """Shapes or axes that do not fit together."""
+
+
+class DTypeError(GraphcError, TypeError):
+    """A dtype that an operation does not take."""
+
+
+class ArgumentError(GraphcError, ValueError):
+    """An argument outside what a function accepts."""
+
+
+class FeedError(GraphcError, ValueError):
+    """A value given to a compiled function that does not fit its input."""
+
+
+class FeedTypeError(FeedError, TypeError):
+    """A value given to a compiled function that is no array of numbers."""
+
+
+class UnknownNameError(GraphcError, LookupError):
+    """A name that nothing carries."""
+
+
+class OutOfRangeError(GraphcError, IndexError):
+    """An index outside the axis it selects from."""
+
+
+class DifferentiationError(GraphcError, ValueError):
+    """A derivative that does not exist or was asked for wrongly."""
+
+
+class ModeError(GraphcError, RuntimeError):
+    """An operation used in a mode (static, eager) where it has no meaning."""
+
+
+class ParseError(GraphcError, ValueError):
+    """Text that is not a printed graph."""
+
+
+class VerifyError(GraphcError, ValueError):
+    """A graph or kernel that breaks one of its laws."""
+
+
+class ScheduleError(GraphcError, ValueError):
+    """A step on a kernel that its structure does not allow."""
+
+
+class CompileError(GraphcError, RuntimeError):
+    """Code generation failed; a defect of the compiler, not of the program."""
+
+
+class NumericError(GraphcError, ArithmeticError):
+    """A NaN or infinity found where checks were asked for."""
+
+
+class OutOfMemoryError(GraphcError, MemoryError):
+    """A buffer that does not fit into memory; its size is named."""
+
+
+class MissingExtraError(GraphcError, ImportError):
+    """An optional package that is not installed; the extra is named."""
+
+
+class DataError(GraphcError, ValueError):
+    """A data file that is damaged, of the wrong kind, or cannot be had."""
+
+
+class NotSupportedError(GraphcError, NotImplementedError):
+    """Something a backend cannot do, with what to do instead."""
