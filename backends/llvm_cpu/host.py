@@ -1,0 +1,108 @@
+"""What machine the code is for: a `Target` value, the host's own, and a few named ones.
+
+Everything that follows the machine (vector width, registers, function attributes, cache keys) is
+read off this value, so generating for another machine is a matter of passing another one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import llvmlite.binding as llvm
+
+from graphc.dtypes import DType
+from graphc.errors import ArgumentError
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One kind of machine: LLVM's words for it, and the two sizes that schedules need."""
+
+    triple: str
+    cpu: str
+    features: str
+    vector_bytes: int
+    registers: int
+    """How many vector registers the machine has."""
+
+    @property
+    def lanes(self) -> int:
+        """Lanes of one float32 vector: 16 with AVX-512, 8 with AVX2, 4 with NEON or SSE."""
+        return self.vector_bytes // 4
+
+    def lanes_of(self, dtype: DType) -> int:
+        """Lanes of one vector of `dtype` (16-bit floats compute as float32, bools as bytes)."""
+        return self.vector_bytes // (4 if dtype.is_float and dtype.bits < 32 else dtype.itemsize)
+
+    @property
+    def is_x86(self) -> bool:
+        """Whether this is a 64-bit x86."""
+        return self.triple.startswith("x86_64")
+
+    @property
+    def is_arm(self) -> bool:
+        """Whether this is a 64-bit ARM."""
+        return self.triple.startswith(("aarch64", "arm64"))
+
+    @property
+    def is_linux(self) -> bool:
+        """Whether the system is Linux."""
+        return "linux" in self.triple
+
+    def has(self, feature: str) -> bool:
+        """Whether an LLVM feature (`avx512f`) is on."""
+        return f"+{feature}" in self.features.split(",")
+
+    def attributes(self) -> str:
+        """The attributes of every function: the machine, and how wide vectors may be."""
+        words = ["nounwind"]
+        if self.is_x86:
+            bits = 8 * self.vector_bytes
+            words += [f'"prefer-vector-width"="{bits}"', f'"min-legal-vector-width"="{bits}"']
+        words.append(f'"target-cpu"="{self.cpu}"')
+        words.append(f'"target-features"="{self.features}"')
+        return " ".join(words)
+
+    def key(self) -> str:
+        """The text that names this target in cache keys."""
+        return f"{self.triple}|{self.cpu}|{self.features}|{self.vector_bytes}|{self.registers}"
+
+
+# fmt: off
+_AVX2 = "+cx16,+popcnt,+sse3,+ssse3,+sse4.1,+sse4.2,+avx,+avx2,+bmi,+bmi2,+f16c,+fma,+lzcnt,+movbe"
+_AVX512 = _AVX2 + ",+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl"
+#                       triple                       cpu          features   bytes registers
+NAMED = {
+    "x86-64":    Target("x86_64-unknown-linux-gnu",  "x86-64",    "+sse2",  16, 16),
+    "x86-64-v3": Target("x86_64-unknown-linux-gnu",  "x86-64-v3", _AVX2,    32, 16),
+    "x86-64-v4": Target("x86_64-unknown-linux-gnu",  "x86-64-v4", _AVX512,  64, 32),
+    "aarch64":   Target("aarch64-unknown-linux-gnu", "generic",   "+neon",  16, 32),
+}
+# fmt: on
+
+
+@lru_cache(maxsize=1)
+def host() -> Target:
+    """The machine this process runs on, with the features its processor really has."""
+    features = llvm.get_host_cpu_features()
+    triple, cpu = llvm.get_process_triple(), llvm.get_host_cpu_name()
+    wide, middle = features.get("avx512f", False), features.get("avx2", False)
+    size = 64 if wide else 32 if middle else 16
+    registers = 32 if wide or not triple.startswith("x86_64") else 16
+    return Target(triple, cpu, features.flatten(), size, registers)
+
+
+def named(name: str) -> Target:
+    """A target by name; `"host"` is this machine.
+
+    Raises:
+        ArgumentError: no target has this name.
+    """
+    if name == "host":
+        return host()
+    if name not in NAMED:
+        raise ArgumentError(
+            "unknown target machine", received=name, expected=", ".join(["host", *NAMED])
+        )
+    return NAMED[name]
