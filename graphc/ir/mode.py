@@ -1,0 +1,67 @@
+"""Static or eager: whether nodes are only built or also computed at once.
+
+The core knows no backend: eager mode holds a function from a node and its input values to its
+output values. Building a region is counted here too, because its parameters are named by depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import numpy as np
+
+from .node import Attrs, Node, Op, Tensor, apply
+
+Evaluate = Callable[[Node, Sequence[np.ndarray]], Sequence[np.ndarray]]
+
+_evaluate: ContextVar[Evaluate | None] = ContextVar("eager evaluator", default=None)
+_depth: ContextVar[int] = ContextVar("region depth", default=0)
+
+
+def is_eager() -> bool:
+    """Whether operations compute at once."""
+    return _evaluate.get() is not None
+
+
+@contextmanager
+def evaluating_with(evaluate: Evaluate | None) -> Iterator[None]:
+    """Compute every node built inside with this function; None builds only."""
+    token = _evaluate.set(evaluate)
+    try:
+        yield
+    finally:
+        _evaluate.reset(token)
+
+
+def build(op: Op, inputs: tuple[Tensor, ...], attrs: Attrs) -> tuple[Tensor, ...]:
+    """Apply an op: the outputs of the node, with their values in eager mode.
+
+    Nothing is computed where an input has no value: inside regions, or below a placeholder.
+    """
+    outputs = apply(op, inputs, attrs).outputs
+    evaluate = _evaluate.get()
+    if evaluate is None or outputs[0]._value is not None or "leaf" in op.traits:
+        return outputs
+    values = [v for t in inputs if (v := t.concrete()) is not None]
+    if len(values) == len(inputs):
+        for tensor, value in zip(outputs, evaluate(outputs[0].node, values), strict=True):
+            tensor._value = value
+    return outputs
+
+
+def region_depth() -> int:
+    """How many regions are being built around here."""
+    return _depth.get()
+
+
+@contextmanager
+def inside_region() -> Iterator[int]:
+    """Build a region inside; gives the depth that names its parameters."""
+    depth = _depth.get()
+    token = _depth.set(depth + 1)
+    try:
+        yield depth
+    finally:
+        _depth.reset(token)
