@@ -69,7 +69,7 @@ def widen(f: Function, dtype: DType, lanes: int, stored: str) -> str:
     return stored
 
 
-def narrow(f: Function, dtype: DType, lanes: int, value: Number) -> Number:
+def narrow(f: Function, dtype: DType, lanes: int, value: Number) -> str:
     """From the value type to the memory type."""
     memory = memory_type(dtype, lanes)
     if dtype is bool_:
@@ -78,7 +78,7 @@ def narrow(f: Function, dtype: DType, lanes: int, value: Number) -> Number:
         return f.cast("fptrunc", like(memory, F32), value, like(memory, F16))
     if dtype is bfloat16:
         return f.cast("trunc", like(memory, I32), _bfloat_bits(f, lanes, value), memory)
-    return value
+    return str(value)
 
 
 def _bfloat_bits(f: Function, lanes: int, value: Number) -> str:
@@ -98,4 +98,4 @@ def _bfloat_bits(f: Function, lanes: int, value: Number) -> str:
 def _stored_fill(f: Function, dtype: DType, lanes: int, fill: str | None) -> str:
     if fill is None:
         return literal(memory_type(dtype, lanes), 0)
-    return str(narrow(f, dtype, lanes, fill))
+    return narrow(f, dtype, lanes, fill)

@@ -6,6 +6,8 @@ read off this value, so generating for another machine is a matter of passing an
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -91,6 +93,13 @@ def host() -> Target:
     size = 64 if wide else 32 if middle else 16
     registers = 32 if wide or not triple.startswith("x86_64") else 16
     return Target(triple, cpu, features.flatten(), size, registers)
+
+
+def available_cores() -> int:
+    """How many cores this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def named(name: str) -> Target:

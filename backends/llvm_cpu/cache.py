@@ -1,0 +1,135 @@
+"""Compiled objects on disk, found again by what they were made from.
+
+An entry is `<folder>/<2 digits>/<digits>.o`: a magic word, a checksum, the object. Entries appear
+whole (a temporary file is renamed), so processes may share the folder; one that is damaged is a
+miss. A folder that cannot be written is no error, only no help.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from functools import lru_cache
+from pathlib import Path
+
+import llvmlite
+import llvmlite.binding as llvm
+import platformdirs
+
+from graphc.knobs import __file__ as knobs_file
+from graphc.knobs import current
+
+MAGIC = b"GRAPHC01"
+_HEADER = len(MAGIC) + 32
+_SHARDS = 256
+_TOUCH_SECONDS = 3600.0
+
+
+def key_of(*parts: str) -> str:
+    """The key of an object made from these texts by this version of the generator and of LLVM."""
+    whole = hashlib.sha256(version().encode())
+    for part in parts:
+        whole.update(f"\0{len(part)}\0".encode() + part.encode())
+    return whole.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    """What else decides the object: LLVM, llvmlite, and the sources of the generator themselves."""
+    sources = hashlib.sha256()
+    for path in _sources():
+        sources.update(path.name.encode() + path.read_bytes())
+    return f"{llvmlite.__version__} {llvm.llvm_version_info} {sources.hexdigest()}"
+
+
+def folder() -> Path:
+    """Where objects are kept."""
+    chosen = current().cache_dir
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("graphc"))
+
+
+def lookup(key: str) -> bytes | None:
+    """The object stored under a key; None if there is none, it is damaged, or caching is off."""
+    if not current().cache:
+        return None
+    path = _path(key)
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    if data[:_HEADER] != _header(data[_HEADER:]):
+        return None
+    _touch(path)
+    return data[_HEADER:]
+
+
+def store(key: str, data: bytes) -> bool:
+    """Keep an object under a key; answers whether it is kept."""
+    if not current().cache:
+        return False
+    path = _path(key)
+    try:
+        _publish(path, _header(data) + data)
+    except OSError:
+        return False
+    _trim(path)
+    return True
+
+
+def _publish(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
+
+
+def _path(key: str) -> Path:
+    return folder() / "objects" / key[:2] / f"{key[2:]}.o"
+
+
+def _header(data: bytes) -> bytes:
+    return MAGIC + hashlib.sha256(data).digest()
+
+
+def _touch(path: Path) -> None:
+    """Mark as used; once an hour is enough to find the longest unused."""
+    try:
+        if time.time() - path.stat().st_mtime > _TOUCH_SECONDS:
+            os.utime(path)
+    except OSError:
+        return
+
+
+def _trim(newest: Path) -> None:
+    """Each of the 256 folders may hold its share, so only the one written to is looked at."""
+    limit = (current().cache_mib << 20) // _SHARDS
+    entries = [(f.st_mtime, f.st_size, p) for p in newest.parent.iterdir() if (f := _facts(p))]
+    excess = sum(size for _, size, _ in entries) - limit
+    for _, size, path in sorted(entries):
+        if excess <= 0:
+            return
+        if path != newest:
+            path.unlink(missing_ok=True)
+            excess -= size
+
+
+def _facts(path: Path) -> os.stat_result | None:
+    """None if another process has removed the file meanwhile."""
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
+def _sources() -> list[Path]:
+    """The files whose text decides what is generated."""
+    here = Path(__file__).parent
+    kernels = Path(knobs_file).parent / "kernels"
+    return sorted(here.glob("*.py")) + sorted(kernels.glob("*.py"))

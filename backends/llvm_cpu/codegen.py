@@ -1,0 +1,118 @@
+"""LLVM IR text -> object code, in this process or as the main program of a worker process.
+
+Imports nothing of this project, so that a worker starts in the time that llvmlite takes to load.
+The processes are started by `workers.py`; linking is in `jit.py`.
+"""
+
+from __future__ import annotations
+
+import signal
+import struct
+import sys
+from dataclasses import dataclass
+from typing import IO
+
+import llvmlite.binding as llvm
+
+_FRAME = struct.Struct("<Q")
+OBJECT, FAILED = b"o", b"f"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """LLVM's name for a target, and how hard to try (the switch `llvm_opt`)."""
+
+    triple: str
+    cpu: str
+    features: str
+    effort: int = 2
+
+
+def compile_object(text: str, machine: Machine) -> bytes:
+    """The relocatable object of one module; RuntimeError with LLVM's words if it is not valid."""
+    module, target_machine = _optimised(text, machine)
+    return target_machine.emit_object(module)
+
+
+def assembly(text: str, machine: Machine) -> str:
+    """The same as assembly text, for people."""
+    module, target_machine = _optimised(text, machine)
+    return target_machine.emit_assembly(module)
+
+
+def optimised(text: str, machine: Machine) -> str:
+    """The module after LLVM's own passes, for people."""
+    return str(_optimised(text, machine)[0])
+
+
+def _optimised(text: str, machine: Machine) -> tuple[llvm.ModuleRef, llvm.TargetMachine]:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    module = llvm.parse_assembly(text, context=llvm.create_context())
+    module.verify()
+    # Position independent code of the small model links both into the process and by a linker.
+    target_machine = llvm.Target.from_triple(machine.triple).create_target_machine(
+        cpu=machine.cpu,
+        features=machine.features,
+        opt=machine.effort,
+        reloc="pic",
+        codemodel="small",
+    )
+    module.triple = machine.triple
+    module.data_layout = str(target_machine.target_data)
+    _run_passes(module, target_machine, machine.effort)
+    return module, target_machine
+
+
+def _run_passes(module: llvm.ModuleRef, target_machine: llvm.TargetMachine, effort: int) -> None:
+    """The generator unrolls and vectorises itself: four passes that clean up are enough."""
+    options = llvm.create_pipeline_tuning_options(speed_level=effort)
+    options.loop_vectorization = False
+    options.slp_vectorization = False
+    options.loop_unrolling = False
+    options.loop_interleaving = False
+    builder = llvm.create_pass_builder(target_machine, options)
+    if effort == 3:
+        builder.getModulePassManager().run(module, builder)
+        return
+    if effort == 0:
+        return
+    passes = llvm.create_new_function_pass_manager()
+    passes.add_sroa_pass()
+    passes.add_instruction_combine_pass()
+    passes.add_simplify_cfg_pass()
+    passes.add_new_gvn_pass()
+    for function in module.functions:
+        if not function.is_declaration:
+            passes.run(function, builder)
+
+
+def send(stream: IO[bytes], data: bytes) -> None:
+    """One frame: its length, then its bytes."""
+    stream.write(_FRAME.pack(len(data)) + data)
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> bytes | None:
+    """The next frame, or None at the end of the stream."""
+    head = stream.read(_FRAME.size)
+    if len(head) < _FRAME.size:
+        return None
+    (length,) = _FRAME.unpack(head)
+    data = stream.read(length)
+    return data if len(data) == length else None
+
+
+def serve(source: IO[bytes], sink: IO[bytes], machine: Machine) -> None:
+    """Compile each frame that comes in, until there are no more."""
+    while (text := receive(source)) is not None:
+        try:
+            answer = OBJECT + compile_object(text.decode(), machine)
+        except RuntimeError as error:
+            answer = FAILED + str(error).encode()
+        send(sink, answer)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    serve(sys.stdin.buffer, sys.stdout.buffer, Machine(*sys.argv[1:4], effort=int(sys.argv[4])))

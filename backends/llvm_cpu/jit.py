@@ -1,0 +1,133 @@
+"""From IR text to code that can be called: the cache first, then LLVM, then ORC links the object.
+
+Fresh and cached objects take the same way, so both are equally well tested. Objects for other
+machines come from `objects`; only objects for this machine can be loaded.
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache as cached
+from weakref import WeakValueDictionary
+
+import llvmlite.binding as llvm
+
+from graphc.errors import CompileError
+from graphc.knobs import current
+
+from . import cache, workers
+from .codegen import Machine
+from .host import Target, host
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Something to compile: what identifies it, how its IR text is written, what it exports."""
+
+    key: str
+    """Two units with one key (and target) have the same text; the text itself is a good key."""
+    write: Callable[[], str]
+    """Called only if no object is at hand."""
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+class Code:
+    """Linked functions by name; the code stays mapped as long as this object lives."""
+
+    addresses: Mapping[str, int]
+    tracker: llvm.ResourceTracker = field(repr=False)
+
+    def __getitem__(self, name: str) -> int:
+        return self.addresses[name]
+
+
+_loaded: WeakValueDictionary[str, Code] = WeakValueDictionary()
+
+
+def unit_of(text: str, *names: str) -> Unit:
+    """A unit whose text is already written."""
+    return Unit(text, lambda: text, names)
+
+
+def load(units: Sequence[Unit]) -> list[Code]:
+    """Addresses of the functions of each unit, compiled for this machine where needed.
+
+    >>> text = "define i64 @twice(i64 %x) { %y = add i64 %x, %x  ret i64 %y }"
+    >>> code = load([unit_of(text, "twice")])[0]
+    >>> ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(code["twice"])(21)
+    42
+
+    Raises:
+        CompileError: LLVM refuses a module, or a function it calls does not exist.
+    """
+    keys = [_key(unit, host()) for unit in units]
+    held = {key: code for key in keys if (code := _loaded.get(key)) is not None}
+    missing = {key: unit for key, unit in zip(keys, units) if key not in held}
+    made = objects(list(missing.values()), host())
+    for (key, unit), data in zip(missing.items(), made):
+        held[key] = _loaded[key] = link(data, unit.names)
+    return [held[key] for key in keys]
+
+
+def objects(units: Sequence[Unit], target: Target) -> list[bytes]:
+    """The object code of each unit for a target, from the cache or compiled (and then cached)."""
+    keys = [_key(unit, target) for unit in units]
+    found = {key: data for key in keys if (data := cache.lookup(key)) is not None}
+    cold = {key: unit for key, unit in zip(keys, units) if key not in found}
+    made = workers.compile_all([unit.write() for unit in cold.values()], machine_of(target))
+    for key, data in zip(cold, made):
+        cache.store(key, data)
+        found[key] = data
+    return [found[key] for key in keys]
+
+
+def link(data: bytes, names: Sequence[str]) -> Code:
+    """Map an object into this process; answers the addresses of these functions."""
+    builder = llvm.JITLibraryBuilder().add_object_img(data).add_current_process()
+    for name in names:
+        builder.export_symbol(name)
+    linker = _linker(os.getpid())
+    try:
+        tracker = builder.link(linker.engine, linker.next_name())
+        return Code({name: tracker[name] for name in names}, tracker)
+    except RuntimeError as error:
+        raise CompileError(
+            "generated code cannot be linked, a defect of the code generator",
+            received=str(error),
+            expected=f"an object that defines {', '.join(names)}",
+        ) from None
+
+
+def machine_of(target: Target) -> Machine:
+    """The target and the effort in LLVM's words."""
+    return Machine(target.triple, target.cpu, target.features, current().llvm_opt)
+
+
+class _Linker:
+    """ORC's engine; one per process, because a fork must not share it."""
+
+    def __init__(self) -> None:
+        self.engine = llvm.create_lljit_compiler()
+        self._count = 0
+
+    def next_name(self) -> str:
+        """A library name may be used only once."""
+        self._count += 1
+        return f"graphc.{self._count}"
+
+
+@cached
+def _linker(_process: int) -> _Linker:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    if not llvm.address_of_symbol("expf"):
+        llvm.load_library_permanently(ctypes.util.find_library("m") or "msvcrt")
+    return _Linker()
+
+
+def _key(unit: Unit, target: Target) -> str:
+    return cache.key_of(unit.key, target.key(), str(current().llvm_opt))
