@@ -102,7 +102,7 @@ def rewrite(
 
 def substitute(roots: Iterable[Tensor], mapping: Mapping[Tensor, Tensor]) -> list[Tensor]:
     """The roots with tensors replaced by others."""
-    return rewrite(roots, lambda node, inputs: None, mapping)  # noqa: ARG005
+    return rewrite(roots, lambda node, inputs: None, mapping)
 
 
 def inline(region: Graph, arguments: Iterable[Tensor]) -> list[Tensor]:

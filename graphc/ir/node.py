@@ -53,8 +53,6 @@ class Op:
     broadcasting happen there); `apply` is the bare application.
     """
 
-    __slots__ = ("__doc__", "call", "infer", "name", "traits")
-
     def __init__(
         self,
         name: str,
@@ -69,6 +67,7 @@ class Op:
         OPS[name] = self
 
     def __call__(self, *inputs: object, **attrs: object) -> Tensor:
+        """Run the op as users do: inputs are converted, promoted and broadcast."""
         assert self.call is not None, f"{self.name} is used through a function of graphc.ops"
         return self.call(self, *inputs, **attrs)
 

@@ -18,6 +18,7 @@ from graphc.ir.node import Op, Tensor, TensorType
 from . import convert
 from .convert import TensorLike
 
+BOOL = dtypes.bool_
 FLOAT, NUMBER, INTEGER, LOGIC, BITS, ANY = "f", "iuf", "iu", "b", "biu", "biuf"
 
 
@@ -30,6 +31,7 @@ class Domain:
 
 
 REAL, POSITIVE, UNIT, ABOVE = (-2.0, 2.0), (0.4, 3.0), (-0.9, 0.9), (-0.6, 3.0)
+WHOLE, HALF = (-1.0, 0.0, 1.0), (-1.5, -0.5, 0.5, 1.5)
 DOMAINS: dict[Op, Domain] = {}
 KINDS: dict[Op, str] = {}
 
@@ -98,10 +100,10 @@ def _binary(name: str, doc: str, kinds: str = NUMBER, a: tuple[float, float] = R
 neg         = _unary("neg",         "-x",                                  NUMBER)
 abs         = _unary("abs",         "|x|",                                 NUMBER, kinks=(0.0,))
 sign        = _unary("sign",        "-1, 0 or 1 by the sign of x",         NUMBER, kinks=(0.0,))
-floor       = _unary("floor",       "the largest integer <= x",            NUMBER, kinks=(-1.0, 0.0, 1.0))
-ceil        = _unary("ceil",        "the smallest integer >= x",           NUMBER, kinks=(-1.0, 0.0, 1.0))
-round       = _unary("round",       "the nearest integer, halves to even", NUMBER, kinks=(-1.5, -0.5, 0.5, 1.5))
-trunc       = _unary("trunc",       "x without its fraction",              NUMBER, kinks=(-1.0, 0.0, 1.0))
+floor       = _unary("floor",       "the largest integer <= x",            NUMBER, kinks=WHOLE)
+ceil        = _unary("ceil",        "the smallest integer >= x",           NUMBER, kinks=WHOLE)
+round       = _unary("round",       "the nearest integer, halves to even", NUMBER, kinks=HALF)
+trunc       = _unary("trunc",       "x without its fraction",              NUMBER, kinks=WHOLE)
 exp         = _unary("exp",         "e**x")
 expm1       = _unary("expm1",       "e**x - 1, accurate near 0")
 log         = _unary("log",         "the natural logarithm",               over=POSITIVE)
@@ -122,9 +124,9 @@ acosh       = _unary("acosh",       "the inverse of cosh, x >= 1",         over=
 atanh       = _unary("atanh",       "the inverse of tanh, |x| < 1",        over=UNIT)
 erf         = _unary("erf",         "2/sqrt(pi) times the integral of e**(-t*t) from 0 to x")
 sigmoid     = _unary("sigmoid",     "1 / (1 + e**-x), without overflow")
-isnan       = _unary("isnan",       "whether x is NaN",                    ANY, result=dtypes.bool_)
-isinf       = _unary("isinf",       "whether x is infinite",               ANY, result=dtypes.bool_)
-isfinite    = _unary("isfinite",    "whether x is neither NaN nor infinite", ANY, result=dtypes.bool_)
+isnan       = _unary("isnan",       "whether x is NaN",                    ANY, result=BOOL)
+isinf       = _unary("isinf",       "whether x is infinite",               ANY, result=BOOL)
+isfinite    = _unary("isfinite",    "whether x is no NaN and not infinite", ANY, result=BOOL)
 logical_not = _unary("logical_not", "not x",                               LOGIC)
 bitwise_not = _unary("bitwise_not", "every bit of x inverted",             BITS)
 
@@ -133,16 +135,16 @@ add           = _binary("add",           "a + b", traits="commutative")
 sub           = _binary("sub",           "a - b")
 mul           = _binary("mul",           "a * b", traits="commutative")
 div           = _binary("div",           "a / b as floats; integers become float32", FLOAT, b=POSITIVE)
-floor_divide  = _binary("floor_divide",  "floor(a / b); an integer by 0 gives 0", b=POSITIVE)
-remainder     = _binary("remainder",     "a - floor(a / b) * b; an integer by 0 gives 0", b=POSITIVE)
+floor_divide  = _binary("floor_divide",  "floor(a / b); integers by 0 give 0", b=POSITIVE)
+remainder     = _binary("remainder",     "a - floor(a / b) * b; integers by 0: 0", b=POSITIVE)
 pow           = _binary("pow",           "a ** b", a=POSITIVE)
-maximum       = _binary("maximum",       "the larger one; NaN if either is NaN", ANY, traits="commutative")
-minimum       = _binary("minimum",       "the smaller one; NaN if either is NaN", ANY, traits="commutative")
+maximum       = _binary("maximum",       "the larger; NaN if either is NaN", ANY, traits="commutative")
+minimum       = _binary("minimum",       "the smaller; NaN if either is NaN", ANY, traits="commutative")
 atan2         = _binary("atan2",         "the angle of the point (b, a)", FLOAT, b=POSITIVE)
-equal         = _binary("equal",         "a == b", ANY, result=dtypes.bool_, traits="commutative")
-not_equal     = _binary("not_equal",     "a != b", ANY, result=dtypes.bool_, traits="commutative")
-less          = _binary("less",          "a < b",  ANY, result=dtypes.bool_)
-less_equal    = _binary("less_equal",    "a <= b", ANY, result=dtypes.bool_)
+equal         = _binary("equal",         "a == b", ANY, result=BOOL, traits="commutative")
+not_equal     = _binary("not_equal",     "a != b", ANY, result=BOOL, traits="commutative")
+less          = _binary("less",          "a < b",  ANY, result=BOOL)
+less_equal    = _binary("less_equal",    "a <= b", ANY, result=BOOL)
 logical_and   = _binary("logical_and",   "a and b", LOGIC, traits="commutative")
 logical_or    = _binary("logical_or",    "a or b", LOGIC, traits="commutative")
 logical_xor   = _binary("logical_xor",   "exactly one of a and b", LOGIC, traits="commutative")

@@ -1,0 +1,126 @@
+"""Whether a kernel must be split so that enough of it can run at once, decided by shape only.
+
+The rules know work and the axes that stay parallel; they know no thread and no machine, so that
+results have the same bits everywhere. The split itself is in `split.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import prod
+
+from graphc.ir.dim import Size, ceil_div
+
+from .kernel import Affine, Axis, Kernel, Load, Reduce
+from .merge import merge_axes
+from .roles import Contraction, contraction_of, windowed
+from .settle import settled
+from .split import split_rows
+from .walk import roots_of, walk
+
+UNKNOWN = 256
+"""What a size that is not known counts for when work is compared."""
+PARTS = 16
+"""Pieces of parallel work that are enough."""
+SMALL_WORK = 1 << 17
+"""Elements read that one thread gets through in about 20 microseconds."""
+SMALL_PRODUCTS = 1 << 20
+"""Multiplications that one thread gets through in about 20 microseconds."""
+LANES = 64
+"""Elements of the contiguous axis that are one piece of a map."""
+TILE = 512
+"""Results of a contraction that are one piece of it."""
+LEAST_SUM = 512
+"""Products per partial result: with fewer, writing partials costs more than it gains."""
+
+
+def split_for_parallelism(kernel: Kernel) -> tuple[Kernel, ...]:
+    """The kernel, or partial kernels and their finish where it lacks parallel work.
+
+    Needed for batch-norm statistics, bias gradients, losses and full sums (only channels or nothing
+    is kept) and for weight gradients (the sum runs over all pixels). Reductions over M in the
+    epilogue of a contraction are left alone: the backends cut those by their own tiles.
+    """
+    merged = merge_axes(settled(kernel))
+    found = contraction_of(merged)
+    if found is not None and found.m and found.n:
+        axis, parts = _cut_of_sum(found)
+    else:
+        axis, parts = _cut_of_map(merged)
+    if axis is None:
+        return (kernel,)
+    return split_rows(merged, axis.name, parts, ceil_div(axis.size, parts))
+
+
+Cut = tuple[Axis | None, int]
+UNCUT: Cut = (None, 0)
+
+
+def _cut_of_map(kernel: Kernel) -> Cut:
+    """An outer axis that is reduced, if the axes that never are do not give enough pieces."""
+    roots = walk(roots_of(kernel))
+    reduced = {n for e in roots if isinstance(e, Reduce) for n in e.axes}
+    work = max((_extent(kernel, e.free) for e in roots if isinstance(e, Load)), default=0)
+    if work < SMALL_WORK or any(s.combine for s in kernel.stores):
+        return UNCUT
+    kept = {a.name for a in kernel.axes} - reduced
+    parallel = {n for n in kept if all(n in s.axes for s in kernel.stores)}
+    lanes = _contiguous(kernel)
+    outer = parallel - lanes
+    pieces = _extent(kernel, outer) if outer else _extent(kernel, parallel & lanes) // LANES
+    if pieces >= PARTS:
+        return UNCUT
+    inner = lanes if any(_length(a) > 1 for a in kernel.axes if a.name not in lanes) else set()
+    candidates = [a for a in kernel.axes if a.name in reduced - inner and not _is_cut(kernel, a)]
+    return _first_long(candidates), PARTS
+
+
+def _cut_of_sum(c: Contraction) -> Cut:
+    """The outermost long axis of K, where M, N and batch alone give too few pieces."""
+    kernel = c.kernel
+    results = _extent(kernel, (*c.m, *c.n, *c.batch))
+    products = _extent(kernel, c.k)
+    if c.columns or results * products < SMALL_PRODUCTS:
+        return UNCUT
+    # Tiles of a window share its copy in scratch, so a piece of work there is many of them.
+    pieces = results // (TILE * TILE if windowed(c.a) else TILE)
+    parts = min(PARTS, products // LEAST_SUM)
+    if pieces >= PARTS or parts < 2:
+        return UNCUT
+    axis = _first_long([kernel.axis(n) for n in c.k if not _is_cut(kernel, kernel.axis(n))])
+    return (axis, min(parts, _length(axis))) if axis else UNCUT
+
+
+def _contiguous(kernel: Kernel) -> set[str]:
+    """The axes along which the largest load steps by one element."""
+    loads = [e for e in walk(roots_of(kernel)) if isinstance(e, Load) and e.index]
+    widest = max(loads, key=lambda e: _extent(kernel, e.free), default=None)
+    last = widest.index[-1] if widest else None
+    terms = last.terms if isinstance(last, Affine) and last.is_plain else ()
+    return {n for n, coef in terms if coef == 1}
+
+
+def _first_long(axes: list[Axis]) -> Axis | None:
+    """The outermost axis of at least PARTS elements, or else the longest of more than one."""
+    longest = max(axes, key=_length, default=None)
+    found = next((a for a in axes if _length(a) >= PARTS), longest)
+    return found if found and _length(found) > 1 else None
+
+
+def _is_cut(kernel: Kernel, axis: Axis) -> bool:
+    """Whether the axis is already a part, or counts parts."""
+    return axis.part is not None or any(
+        a.part is not None and a.part.parent == axis.name for a in kernel.axes
+    )
+
+
+def _extent(kernel: Kernel, names: Iterable[str]) -> int:
+    return prod(_length(kernel.axis(n)) for n in names)
+
+
+def _length(axis: Axis) -> int:
+    return _known(axis.size)
+
+
+def _known(size: Size) -> int:
+    return size if isinstance(size, int) else UNKNOWN
