@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache as cached
-from weakref import WeakValueDictionary
 
 import llvmlite.binding as llvm
 
@@ -34,9 +33,9 @@ class Unit:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Code:
-    """Linked functions by name; the code stays mapped as long as this object lives."""
+    """Linked functions by name; `load` keeps what it has loaded mapped until the process ends."""
 
     addresses: Mapping[str, int]
     tracker: llvm.ResourceTracker = field(repr=False)
@@ -45,7 +44,7 @@ class Code:
         return self.addresses[name]
 
 
-_loaded: WeakValueDictionary[str, Code] = WeakValueDictionary()
+_loaded: dict[str, Code] = {}
 
 
 def unit_of(text: str, *names: str) -> Unit:
@@ -65,12 +64,11 @@ def load(units: Sequence[Unit]) -> list[Code]:
         CompileError: LLVM refuses a module, or a function it calls does not exist.
     """
     keys = [_key(unit, host()) for unit in units]
-    held = {key: code for key in keys if (code := _loaded.get(key)) is not None}
-    missing = {key: unit for key, unit in zip(keys, units) if key not in held}
+    missing = {key: unit for key, unit in zip(keys, units) if key not in _loaded}
     made = objects(list(missing.values()), host())
     for (key, unit), data in zip(missing.items(), made):
-        held[key] = _loaded[key] = link(data, unit.names)
-    return [held[key] for key in keys]
+        _loaded.setdefault(key, link(data, unit.names))
+    return [_loaded[key] for key in keys]
 
 
 def objects(units: Sequence[Unit], target: Target) -> list[bytes]:
@@ -86,7 +84,7 @@ def objects(units: Sequence[Unit], target: Target) -> list[bytes]:
 
 
 def link(data: bytes, names: Sequence[str]) -> Code:
-    """Map an object into this process; answers the addresses of these functions."""
+    """Map an object into this process; it is unmapped when the answer is forgotten."""
     builder = llvm.JITLibraryBuilder().add_object_img(data).add_current_process()
     for name in names:
         builder.export_symbol(name)

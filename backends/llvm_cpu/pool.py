@@ -1,0 +1,161 @@
+"""The thread pool of this process: Python threads that live inside native code.
+
+`Pool.run` divides one kernel call into chunks; native code does the same through the addresses
+`parallel` and `state`, inside `with pool():`. How work is divided is the caller's choice and
+never depends on the number of threads, so results do not either. The protocol is in `pool_ir.py`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import threading
+
+from graphc.errors import ArgumentError
+from graphc.knobs import current
+
+from . import jit, pool_ir
+from .host import available_cores, host
+
+PATIENCE = 20_000
+"""Turns of a waiting loop, about half a millisecond, before a thread rests."""
+NO_PATIENCE = 50
+"""The same where threads share cores: waiting would keep others from working."""
+_STACK = 16 << 20
+_ALIGN = 64
+
+_void_pointer = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+_void_parallel = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32
+)
+
+
+class Pool:
+    """`threads` threads that share the chunks of native calls, the caller being one of them.
+
+    Attributes:
+        parallel: address of `void (ptr state, ptr function, ptr argument, i32 chunks)`, where the
+            function is `void (ptr argument, i32 chunk, i32 chunks)`.
+        state: address of the pool's memory, the first argument.
+    """
+
+    def __init__(self, threads: int, portable: bool = False) -> None:
+        self.threads = threads
+        self.portable = portable or not pool_ir.has_futex(host())
+        self._process = os.getpid()
+        self._code = jit.load([_unit(self.portable)])[0]
+        self._memory = ctypes.create_string_buffer(pool_ir.SIZE + _ALIGN)
+        self.state = -(-ctypes.addressof(self._memory) // _ALIGN) * _ALIGN
+        self.parallel = self._code["graphc_parallel"]
+        self._worker = _void_pointer(self._code["graphc_worker"])
+        self._stop = _void_pointer(self._code["graphc_stop"])
+        self._run = _void_parallel(self.parallel)
+        self._crew: list[threading.Thread] = []
+        self._changed = threading.Condition()
+        self._stopping = False
+        crowded = threads > available_cores()
+        self._word(pool_ir.SPIN).value = NO_PATIENCE if crowded else PATIENCE
+
+    def run(self, function: int, argument: int, chunks: int) -> None:
+        """Call `function(argument, chunk, chunks)` once for each chunk, on all threads."""
+        with self:
+            self._run(self.state, function, argument, chunks)
+
+    def __enter__(self) -> Pool:
+        """Surround native calls that use the pool: its workers are there, and stay."""
+        if not self._crew:
+            self._start()
+        if self.portable:
+            with self._changed:
+                self._word(pool_ir.ACTIVE).value += 1
+                self._changed.notify_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.portable:
+            with self._changed:
+                self._word(pool_ir.ACTIVE).value -= 1
+
+    def close(self) -> None:
+        """End the worker threads; calls under way finish on their own."""
+        if self._process != os.getpid():
+            return
+        with self._changed:
+            self._stopping = True
+            crew, self._crew = self._crew, []
+            self._word(pool_ir.WORKERS).value = 0
+            self._changed.notify_all()
+        self._stop(self.state)
+        for thread in crew:
+            thread.join()
+
+    def _start(self) -> None:
+        """Make the threads, once; the first native call does it."""
+        with self._changed:
+            if self._crew or self._stopping or self.threads == 1:
+                return
+            atexit.register(self.close)
+            before = threading.stack_size(_STACK)
+            try:
+                for number in range(1, self.threads):
+                    name = f"graphc worker {number}"
+                    thread = threading.Thread(target=self._live, name=name, daemon=True)
+                    thread.start()
+                    self._crew.append(thread)
+                    self._word(pool_ir.WORKERS).value = number
+            finally:
+                threading.stack_size(before)
+
+    def _live(self) -> None:
+        """Be a worker; where the native code returns from idleness, wait for the next call."""
+        while not self._stopping:
+            self._worker(self.state)
+            with self._changed:
+                while not (self._stopping or self._word(pool_ir.ACTIVE).value):
+                    self._changed.wait()
+
+    def _word(self, offset: int) -> ctypes.c_int32:
+        return ctypes.c_int32.from_address(self.state + offset)
+
+
+_pools: dict[int, Pool] = {}
+
+
+def pool() -> Pool:
+    """The pool of this process, made on first use from the switches `threads` and `pool`.
+
+    Ask for it before each native call: `set_threads` replaces it, and a forked child has its own.
+
+    >>> with pool() as crew:
+    ...     crew.threads >= 1  # pass crew.parallel and crew.state to native code
+    True
+    """
+    process = os.getpid()
+    if process in _pools:
+        return _pools[process]
+    threads = current().threads or available_cores()
+    return _pools.setdefault(process, _made(threads))
+
+
+def set_threads(count: int) -> None:
+    """Use this many threads from the next call on; more than there are cores is allowed.
+
+    Raises:
+        ArgumentError: `count` is not a positive integer.
+    """
+    if not isinstance(count, int) or count < 1:
+        raise ArgumentError("not a number of threads", received=count, expected="1, 2, 3, ...")
+    before = _pools.get(os.getpid())
+    _pools[os.getpid()] = _made(count)
+    if before is not None:
+        before.close()
+
+
+def _made(threads: int) -> Pool:
+    return Pool(threads, portable=current().pool == "portable")
+
+
+def _unit(portable: bool) -> jit.Unit:
+    text = pool_ir.pool_module(host(), portable).text()
+    return jit.unit_of(text, *pool_ir.NAMES)
