@@ -160,4 +160,6 @@ class _Run:
             return
         if not s.keep:
             target[...] = identity(s.combine, s.buffer.dtype)
+        if not pick:
+            target, pick = target.reshape(1), [np.zeros(values.shape, np.int64)]
         REDUCE[s.combine][0].at(target, tuple(pick), values)

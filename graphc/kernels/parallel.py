@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import prod
 
+from graphc.ir import dim
 from graphc.ir.dim import Size, ceil_div
 
 from .kernel import Affine, Axis, Kernel, Load, Reduce
@@ -123,4 +124,4 @@ def _length(axis: Axis) -> int:
 
 
 def _known(size: Size) -> int:
-    return size if isinstance(size, int) else UNKNOWN
+    return dim.evaluate(size, dict.fromkeys(dim.names_of(size), UNKNOWN))

@@ -87,7 +87,7 @@ class _Division:
     def fills(self) -> dict[Expr, Expr]:
         """The loads that lie between the positions together, and what they then read."""
         found = [e for e in walk(roots_of(self.kernel)) if self.index in _exact_indices(e)]
-        return {e: const(e.fill, e.dtype) for e in found if isinstance(e, Load)}
+        return {e: _number(e.fill, e) for e in found if isinstance(e, Load)}
 
     def fill_is_neutral(self) -> bool:
         """Whether a tap that meets no position adds nothing to any reduction over taps."""
@@ -189,14 +189,18 @@ def folded(roots: list[Expr], change: dict[Expr, Expr]) -> dict[Expr, Expr]:
 
 
 def _fold_op(name: str, args: tuple[Expr, ...], e: Expr) -> Expr:
-    zero = const(0.0 if e.dtype.is_float else 0, e.dtype)
     if name == "mul" and any(_is(a, 0) for a in args):
-        return zero
+        return _number(0, e)
     if name in ("neg", "cast") and _is(args[0], 0):
-        return zero
+        return _number(0, e)
     if name == "where" and args[1] is args[2]:
         return args[1]
     return op(name, *args, dtype=e.dtype)
+
+
+def _number(value: float, like: Expr) -> Const:
+    """A constant written as numbers of its dtype are, so that equal ones are one object."""
+    return const(float(value) if like.dtype.is_float else value, like.dtype)
 
 
 def _is(e: Expr, value: float) -> bool:

@@ -151,7 +151,7 @@ def _with_columns(c: Contraction, reductions: list[Reduce]) -> Contraction | Non
     points = frozenset(c.m) | inner
     if any(set(s.axes) != points for s in found.tiles):
         return None
-    return found if all(_is_total(s, inner, c) for s in found.totals) else None
+    return found if all(_is_total(s, inner, found) for s in found.totals) else None
 
 
 def _is_total(s: Store, inner: frozenset[str], c: Contraction) -> bool:
