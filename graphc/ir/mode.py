@@ -40,8 +40,10 @@ def build(op: Op, inputs: tuple[Tensor, ...], attrs: Attrs) -> tuple[Tensor, ...
 
     Nothing is computed where an input has no value: inside regions, or below a placeholder.
     """
-    outputs = apply(op, inputs, attrs).outputs
     evaluate = _evaluate.get()
+    if evaluate is not None:
+        inputs = tuple(t.for_eager() for t in inputs)
+    outputs = apply(op, inputs, attrs).outputs
     if evaluate is None or outputs[0]._value is not None or "leaf" in op.traits:
         return outputs
     values = [v for t in inputs if (v := t.concrete()) is not None]

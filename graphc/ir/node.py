@@ -12,7 +12,7 @@ import itertools
 import threading
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, Union
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, Union
 from weakref import ReferenceType, WeakValueDictionary, ref
 
 import numpy as np
@@ -118,10 +118,18 @@ class Node:
             self._outputs[index] = ref(tensor)
         return tensor
 
+    def adopt(self, tensor: Special) -> Special:
+        """Make a tensor of a special class (a variable) the one object for its output."""
+        self._outputs[tensor.index] = ref(tensor)
+        return tensor
+
     @property
     def outputs(self) -> tuple[Tensor, ...]:
         """All outputs, in order."""
         return tuple(self.output(i) for i in range(len(self.types)))
+
+
+Special = TypeVar("Special", bound="Tensor")
 
 
 class Tensor:
@@ -177,6 +185,10 @@ class Tensor:
             if isinstance(literal, Literal):
                 return literal.array
         return self._value
+
+    def for_eager(self) -> Tensor:
+        """The tensor to compute with in eager mode: itself, but for a variable its snapshot."""
+        return self
 
     def __repr__(self) -> str:
         shape = f"({', '.join(map(str, self.shape))}{',' if self.ndim == 1 else ''})"

@@ -17,6 +17,7 @@ from . import (
     pool,
     random,
     reduce,
+    variable,
 )
 
 # Every primitive that needs a meaning on each backend; leaves are given, not computed.
@@ -33,4 +34,4 @@ FAMILIES: dict[str, tuple[Op, ...]] = {
     "control": control.OPS,
 }
 
-__all__ = ["FAMILIES", "operators"]
+__all__ = ["FAMILIES", "operators", "variable"]

@@ -1,0 +1,149 @@
+"""`function`: from tensors to something that can be called with arrays.
+
+    inputs, outputs, updates -> graph -> sizes unified -> passes -> backend -> Function
+
+What each step does is in its own place (`passes/pipeline.py`, `schedule/`, the backends); this file
+only puts them in order and keeps what a call needs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from graphc import feed, knobs, provenance
+from graphc.errors import ArgumentError, DTypeError, ShapeError, UnknownNameError
+from graphc.ir.dim import may_equal
+from graphc.ir.graph import graph, topological
+from graphc.ir.node import Tensor
+from graphc.ir.tree import Tree, leaves, like
+from graphc.ops.leaf import placeholder_op
+from graphc.ops.variable import Variable
+from graphc.target import Program, backend
+
+Updates = Mapping[Variable, Tensor] | Iterable[tuple[Variable, Tensor]]
+
+_unnamed = itertools.count(1)
+
+
+class Function:
+    """A compiled function of arrays; made by `function`."""
+
+    def __init__(self, program: Program, form: Tree[Tensor], target: str) -> None:
+        self.program, self.form, self.target = program, form, target
+        self.name = program.name
+        self.executable = backend(target).compile(program)
+
+    def __call__(self, *args: object, **kwargs: object) -> Tree[np.ndarray]:
+        """The outputs for the given inputs, by position or by name; variables are updated."""
+        inputs = self.program.inputs
+        values = feed.bind(inputs, args, kwargs, self.name)
+        arrays = [feed.as_feed(v, t) for v, t in zip(values, inputs)]
+        sizes = feed.solve_sizes(inputs, arrays, self.name)
+        feed.check_sizes(self.program.checks, sizes)
+        results = self.executable.run(arrays, sizes)
+        for position in self.program.updated:
+            self.program.variables[position].changed()
+        return like(self.form, results)  # pyright: ignore[reportReturnType]
+
+    def explain(self) -> str:
+        """What the compiler did: passes, kernels, fusion decisions with reasons, memory."""
+        return self.executable.explain()
+
+    def __repr__(self) -> str:
+        names = ", ".join(f"{t.name}: {t.type}" for t in self.program.inputs)
+        return f"<function {self.name}({names}) on {self.target}>"
+
+
+def function(
+    inputs: Tensor | Sequence[Tensor], outputs: Tree[Tensor], *, updates: Updates = (),
+    target: str | None = None, name: str | None = None,
+) -> Function:  # fmt: skip
+    """Compile the computation of outputs from inputs.
+
+    Inputs are placeholders; outputs may be nested tuples, lists and dicts of tensors, and come back
+    in the same form as arrays. `updates` says what variables become after the call. Everything is
+    computed from the values that variables have when the call starts. One compile serves every
+    value of the symbolic sizes.
+
+    >>> from graphc.ops import leaf
+    >>> x = leaf.placeholder((None,), name="x")
+    >>> double = function(x, x + x, target="reference")
+    >>> double([1.0, 2.0]).tolist()
+    [2.0, 4.0]
+    """
+    ins = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    label = name or f"function_{next(_unnamed)}"
+    pairs = list(updates.items() if isinstance(updates, Mapping) else updates)
+    results = leaves(outputs)
+    _check_inputs(ins, label)
+    news = [_check_update(v, t) for v, t in pairs]
+    _check_once([v for v, _ in pairs])
+    found = _variables([*results, *news], [v for v, _ in pairs])
+    _check_closed([*results, *news], ins, label)
+    program = Program(
+        label,
+        graph((*ins, *found), (*results, *news)),
+        tuple(ins),
+        tuple(found),
+        len(results),
+        tuple(found.index(v) for v, _ in pairs),
+    )
+    return Function(program, outputs, target or knobs.current().target)
+
+
+def _check_inputs(inputs: list[Tensor], label: str) -> None:
+    names: set[str] = set()
+    for t in inputs:
+        if not isinstance(t, Tensor) or t.node.op is not placeholder_op:
+            raise ArgumentError(
+                f"an input of {label} is no placeholder",
+                received=repr(t),
+                fix="make inputs with gx.placeholder; variables are found by themselves",
+            )
+        if t.name in names:
+            raise ArgumentError(f"two inputs of {label} are called {t.name}")
+        names.add(t.name)
+
+
+def _check_update(variable: Variable, value: Tensor) -> Tensor:
+    if not isinstance(variable, Variable) or not isinstance(value, Tensor):
+        raise DTypeError("updates map variables to tensors", received=repr((variable, value)))
+    if value.dtype is not variable.dtype:
+        raise DTypeError(
+            f"the new value of {variable.name} has another dtype",
+            received=value.dtype,
+            expected=variable.dtype,
+            fix="convert it with gx.cast",
+        )
+    if value.ndim != variable.ndim or not all(map(may_equal, value.shape, variable.shape)):
+        raise ShapeError(
+            f"the new value of {variable.name} has another shape",
+            received=value.shape,
+            expected=variable.shape,
+        )
+    return value
+
+
+def _check_once(variables: list[Variable]) -> None:
+    if len(set(variables)) != len(variables):
+        raise ArgumentError("a variable is updated twice in one function")
+
+
+def _variables(roots: list[Tensor], more: list[Variable]) -> list[Variable]:
+    found = [t for node in topological(roots) for t in node.outputs if isinstance(t, Variable)]
+    return list(dict.fromkeys([*found, *more]))
+
+
+def _check_closed(roots: list[Tensor], inputs: list[Tensor], label: str) -> None:
+    known = {t.node for t in inputs}
+    for node in topological(roots):
+        if node.op is placeholder_op and node not in known:
+            with provenance.building_for(node.source):
+                raise UnknownNameError(
+                    f"{label} needs the placeholder {node.label}, which is not among its inputs",
+                    received=", ".join(t.name for t in inputs) or "no inputs",
+                    fix=f"add {node.label} to the inputs",
+                )

@@ -1,0 +1,168 @@
+"""Values given to a compiled function, checked against its inputs: arrays, sizes, names.
+
+Everything a caller can get wrong is found here, before native code runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from graphc.dtypes import DType
+from graphc.errors import FeedError, FeedTypeError, UnknownNameError
+from graphc.ir.dim import Dim, Size, evaluate, names_of, substitute
+from graphc.ir.node import Tensor
+from graphc.target import SizeCheck
+
+
+def bind(
+    inputs: Sequence[Tensor], args: Sequence[object], kwargs: Mapping[str, object], what: str
+) -> list[object]:
+    """One value per input, from positions and names."""
+    names = [t.name for t in inputs]
+    if len(args) > len(names):
+        raise FeedError(
+            f"{what} has too many arguments", received=len(args), expected=", ".join(names)
+        )
+    given = dict(zip(names, args))
+    for name, value in kwargs.items():
+        if name not in names:
+            raise UnknownNameError(
+                f"{what} has no input of that name", received=name, expected=", ".join(names)
+            )
+        if name in given:
+            raise FeedError(f"the input {name} of {what} is given twice")
+        given[name] = value
+    missing = [n for n in names if n not in given]
+    if missing:
+        raise FeedError(
+            f"{what} lacks a value for {', '.join(missing)}",
+            received=", ".join(given) or "nothing",
+            expected=", ".join(names),
+        )
+    return [given[n] for n in names]
+
+
+def as_feed(value: object, tensor: Tensor) -> np.ndarray:
+    """A C-contiguous array of the input's dtype and rank; numbers are converted if none is lost."""
+    if isinstance(value, Tensor):
+        array = value.numpy()
+    else:
+        try:
+            array = np.asarray(value)
+        except ValueError:
+            raise _not_numbers(value, tensor, "a nested list of differing lengths") from None
+    wanted = tensor.dtype
+    if array.dtype != wanted.numpy:
+        array = _convert(array, value, tensor, wanted)
+    if array.ndim != tensor.ndim:
+        raise FeedError(
+            f"the input {tensor.name} has {tensor.ndim} axes",
+            received=f"an array of shape {array.shape}",
+            expected=str(tensor.type),
+        )
+    return np.ascontiguousarray(array) if array.ndim else array
+
+
+def _convert(array: np.ndarray, value: object, tensor: Tensor, wanted: DType) -> np.ndarray:
+    kind = "f" if array.dtype.name == "bfloat16" else array.dtype.kind
+    if kind not in "biuf":
+        raise _not_numbers(value, tensor, f"{type(value).__name__} of dtype {array.dtype}")
+    order = "buif" if wanted.kind != "u" else "bufi"
+    from_list = not isinstance(value, np.ndarray | np.generic | Tensor)
+    whole_floats = from_list and array.size == 0
+    if (
+        order.index(kind) > order.index(wanted.kind)
+        and not whole_floats
+        and not (kind in "iu" and wanted.kind in "iu")
+    ):
+        raise FeedTypeError(
+            f"the input {tensor.name} is {wanted}",
+            received=f"an array of {array.dtype}",
+            expected=str(tensor.type),
+            fix="convert it with .astype, where the loss is meant",
+        )
+    if wanted.is_integer and array.size:
+        limits, low, high = np.iinfo(wanted.numpy), array.min(), array.max()
+        if low < limits.min or high > limits.max:
+            raise FeedError(
+                f"a value of the input {tensor.name} does not fit into {wanted}",
+                received=f"{low} .. {high}",
+                expected=f"{limits.min} .. {limits.max}",
+            )
+    with np.errstate(over="ignore"):
+        return array.astype(wanted.numpy)
+
+
+def _not_numbers(value: object, tensor: Tensor, received: str) -> FeedTypeError:
+    return FeedTypeError(
+        f"the input {tensor.name} takes an array of numbers",
+        received=received,
+        expected=str(tensor.type),
+    )
+
+
+def solve_sizes(
+    inputs: Sequence[Tensor], arrays: Sequence[np.ndarray], what: str
+) -> dict[str, int]:
+    """The named sizes from the shapes of the arrays; FeedError where shapes contradict."""
+    known: dict[str, int] = {}
+    where: dict[str, str] = {}
+    pending = [(t, i, s, a.shape[i]) for t, a in zip(inputs, arrays) for i, s in enumerate(t.shape)]
+    for tensor, axis, size, actual in sorted(pending, key=lambda p: _difficulty(p[2])):
+        size = substitute(size, known)
+        if isinstance(size, Dim) and len(names := names_of(size)) == 1:
+            (name,) = names
+            value = _solve(size, name, actual)
+            if value is not None:
+                known[name], where[name] = value, f"{tensor.name}.shape[{axis}]"
+                continue
+        if isinstance(size, Dim) or size != actual:
+            raise _wrong_size(tensor, axis, actual, known, where, what)
+    return known
+
+
+def _difficulty(size: Size) -> tuple[int, int]:
+    return (len(names_of(size)), 0 if isinstance(size, int) else len(size.terms))
+
+
+def _solve(size: Dim, name: str, actual: int) -> int | None:
+    """The value >= 0 of the one name in a polynomial that grows with it."""
+    low, high = 0, max(actual, 1)
+    while evaluate(size, {name: high}) < actual:
+        high *= 2
+    while low < high:
+        middle = (low + high) // 2
+        if evaluate(size, {name: middle}) < actual:
+            low = middle + 1
+        else:
+            high = middle
+    return low if evaluate(size, {name: low}) == actual else None
+
+
+def _wrong_size(
+    tensor: Tensor, axis: int, actual: int, known: dict[str, int], where: dict[str, str], what: str
+) -> FeedError:
+    size = tensor.shape[axis]
+    named = sorted(names_of(size) & set(known))
+    facts = ", ".join(f"{n} = {known[n]} from {where[n]}" for n in named)
+    return FeedError(
+        f"axis {axis} of the input {tensor.name} of {what} does not fit",
+        received=actual,
+        expected=f"{size}" + (f" where {facts}" if facts else ""),
+        source=tensor.node.source,
+    )
+
+
+def check_sizes(checks: Sequence[SizeCheck], sizes: Mapping[str, int]) -> None:
+    """The equalities of sizes that building took for granted."""
+    for check in checks:
+        left, right = evaluate(check.left, sizes), evaluate(check.right, sizes)
+        if left != right:
+            raise FeedError(
+                f"sizes that meet in {check.node_label} differ",
+                received=f"{check.left} = {left}, {check.right} = {right}",
+                expected="equal sizes",
+                fix=f"see {check.where}",
+            )

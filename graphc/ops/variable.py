@@ -1,0 +1,117 @@
+"""Variables: named tensors with storage that compiled functions update in place.
+
+In the graph a variable is a leaf that stands for its value when the function starts. In eager mode
+each use reads the value of the moment, through a snapshot that `grad` knows.
+"""
+
+from __future__ import annotations
+
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from graphc.dtypes import DTypeLike, as_dtype
+from graphc.errors import DTypeError, ShapeError
+from graphc.ir.node import Tensor, apply
+
+from . import elementwise, leaf
+from .convert import TensorLike, as_tensor
+
+_ALIGN = 64  # one cache line, and the widest vector register
+
+
+class Variable(Tensor):
+    """A tensor with a value that lasts between calls; made by `variable`."""
+
+    __slots__ = ("_snapshot", "storage", "trainable")
+
+    storage: np.ndarray
+    trainable: bool
+    _snapshot: Tensor | None
+
+    def numpy(self) -> np.ndarray:
+        """A copy of the present value."""
+        return self.storage.copy()
+
+    def concrete(self) -> np.ndarray | None:
+        """The present value."""
+        return self.storage
+
+    def for_eager(self) -> Tensor:
+        """The leaf that stands for the present value in eager mode."""
+        if self._snapshot is None:
+            self._snapshot = leaf.eager_leaf(self.storage.copy())
+        return self._snapshot
+
+    def assign(self, value: TensorLike) -> Variable:
+        """Store another value of the same shape; it is converted to the variable's dtype."""
+        array = value.numpy() if isinstance(value, Tensor) else leaf.as_array(value)
+        if array.shape != self.shape:
+            raise ShapeError(
+                f"the value does not fit the variable {self.name}",
+                received=array.shape,
+                expected=self.shape,
+            )
+        np.copyto(self.storage, array, casting="unsafe")
+        self.changed()
+        return self
+
+    def assign_add(self, value: TensorLike) -> Variable:
+        """Add to the stored value."""
+        return self.assign(elementwise.add(as_tensor(self.numpy()), value))
+
+    def assign_sub(self, value: TensorLike) -> Variable:
+        """Subtract from the stored value."""
+        return self.assign(elementwise.sub(as_tensor(self.numpy()), value))
+
+    def changed(self) -> None:
+        """Forget the snapshot; whoever writes to the storage calls this."""
+        self._snapshot = None
+
+    def __repr__(self) -> str:
+        return f'Variable("{self.name}", shape={self.shape}, dtype={self.dtype})'
+
+
+_named: WeakValueDictionary[str, Variable] = WeakValueDictionary()
+
+
+def variable(
+    value: TensorLike, dtype: DTypeLike | None = None, *, name: str = "variable",
+    trainable: bool = True,
+) -> Variable:  # fmt: skip
+    """A variable with an initial value; a name that is taken gets a number.
+
+    >>> w = variable([[1.0, 2.0]], name="doctest_w")
+    >>> w.shape, w.assign([[3.0, 4.0]]).numpy().tolist()
+    ((1, 2), [[3.0, 4.0]])
+    """
+    kind = as_dtype(dtype) if dtype is not None else None
+    array = value.numpy() if isinstance(value, Tensor) else leaf.as_array(value, kind)
+    if kind is not None:
+        array = array.astype(kind.numpy)
+    label, number = name, 0
+    while label in _named:
+        number += 1
+        label = f"{name}_{number}"
+    attrs = {"name": label, "shape": array.shape, "dtype": as_dtype(array.dtype)}
+    node = apply(leaf.variable_op, (), attrs)
+    result = node.adopt(Variable(node, 0))
+    result.storage, result.trainable, result._snapshot = _aligned(array), trainable, None
+    _named[label] = result
+    return result
+
+
+def variables_of(tensors: list[Tensor]) -> list[Variable]:
+    """The tensors as variables; DTypeError for any other tensor."""
+    for t in tensors:
+        if not isinstance(t, Variable):
+            raise DTypeError("not a variable", received=repr(t), fix="make it with gx.variable")
+    return [t for t in tensors if isinstance(t, Variable)]
+
+
+def _aligned(array: np.ndarray) -> np.ndarray:
+    room = np.zeros(array.nbytes + _ALIGN, np.uint8)
+    start = -room.ctypes.data % _ALIGN
+    view = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    view[...] = array
+    return view

@@ -1,0 +1,101 @@
+"""Backends by name: the only file that knows where they are, as text, and what they must offer.
+
+The core imports no backend; one is loaded when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+import numpy as np
+
+from graphc.errors import UnknownNameError
+from graphc.ir.dim import Size
+from graphc.ir.graph import Graph
+from graphc.ir.node import Tensor
+from graphc.ops.variable import Variable
+
+_BACKENDS = {
+    "reference": "graphc.backends.reference.backend:ReferenceBackend",
+    "llvm_cpu": "graphc.backends.llvm_cpu.backend:LLVMBackend",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SizeCheck:
+    """Two sizes that were taken to be equal while building; checked at every call."""
+
+    left: Size
+    right: Size
+    node_label: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """What a backend compiles: graph inputs are `inputs` then `variables`; graph outputs are the
+    results, then one new value for each variable of `updated` (positions in `variables`)."""
+
+    name: str
+    graph: Graph
+    inputs: tuple[Tensor, ...]
+    variables: tuple[Variable, ...]
+    results: int
+    updated: tuple[int, ...]
+    checks: tuple[SizeCheck, ...] = ()
+
+
+class Executable(Protocol):
+    """A compiled program."""
+
+    def run(self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
+        """The results; updates the storage of the program's variables in place.
+
+        Inputs are C-contiguous, of the dtypes and shapes of the program at these sizes.
+        """
+        ...
+
+    def explain(self) -> str:
+        """Kernels, fusion decisions with their reasons, memory."""
+        ...
+
+
+class Backend(Protocol):
+    """All that the core may ask of a backend."""
+
+    name: str
+
+    def compile(self, program: Program) -> Executable:
+        """The program, ready to run."""
+        ...
+
+    def evaluate_node(self, inputs: Sequence[np.ndarray], node: object) -> list[np.ndarray]:
+        """One node on given values: what eager mode runs."""
+        ...
+
+
+_loaded: dict[str, Backend] = {}
+
+
+def register_backend(name: str, where: str) -> None:
+    """Make a backend known: `register_backend("mine", "package.module:ClassName")`."""
+    _BACKENDS[name] = where
+    _loaded.pop(name, None)
+
+
+def backend(name: str) -> Backend:
+    """The backend of that name, loaded on first use."""
+    if name not in _BACKENDS:
+        raise UnknownNameError(
+            "no such target",
+            received=repr(name),
+            expected=", ".join(sorted(_BACKENDS)),
+            fix='gx.register_backend(name, "package.module:ClassName")',
+        )
+    if name not in _loaded:
+        module, _, attribute = _BACKENDS[name].partition(":")
+        _loaded[name] = cast(Backend, vars(import_module(module))[attribute]())
+    return _loaded[name]
