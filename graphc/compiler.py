@@ -83,13 +83,14 @@ def function(
     _check_once([v for v, _ in pairs])
     found = _variables([*results, *news], [v for v, _ in pairs])
     _check_closed([*results, *news], ins, label)
+    position = {v: i for i, v in enumerate(found)}
     program = Program(
         label,
         graph((*ins, *found), (*results, *news)),
         tuple(ins),
         tuple(found),
         len(results),
-        tuple(found.index(v) for v, _ in pairs),
+        tuple(position[v] for v, _ in pairs),
     )
     return Function(program, outputs, target or knobs.current().target)
 
