@@ -52,10 +52,10 @@ def as_feed(value: object, tensor: Tensor) -> np.ndarray:
         try:
             array = np.asarray(value)
         except ValueError:
-            raise _not_numbers(value, tensor, "a nested list of differing lengths") from None
+            raise _not_numbers(tensor, "a nested list of differing lengths") from None
     wanted = tensor.dtype
     if array.dtype != wanted.numpy:
-        array = _convert(array, value, tensor, wanted)
+        array = _convert(array, tensor, wanted)
     if array.ndim != tensor.ndim:
         raise FeedError(
             f"the input {tensor.name} has {tensor.ndim} axes",
@@ -65,18 +65,14 @@ def as_feed(value: object, tensor: Tensor) -> np.ndarray:
     return np.ascontiguousarray(array) if array.ndim else array
 
 
-def _convert(array: np.ndarray, value: object, tensor: Tensor, wanted: DType) -> np.ndarray:
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
+
+
+def _convert(array: np.ndarray, tensor: Tensor, wanted: DType) -> np.ndarray:
     kind = "f" if array.dtype.name == "bfloat16" else array.dtype.kind
     if kind not in "biuf":
-        raise _not_numbers(value, tensor, f"{type(value).__name__} of dtype {array.dtype}")
-    order = "buif" if wanted.kind != "u" else "bufi"
-    from_list = not isinstance(value, np.ndarray | np.generic | Tensor)
-    whole_floats = from_list and array.size == 0
-    if (
-        order.index(kind) > order.index(wanted.kind)
-        and not whole_floats
-        and not (kind in "iu" and wanted.kind in "iu")
-    ):
+        raise _not_numbers(tensor, f"an array of dtype {array.dtype}")
+    if _RANK[kind] > _RANK[wanted.kind] and array.size:
         raise FeedTypeError(
             f"the input {tensor.name} is {wanted}",
             received=f"an array of {array.dtype}",
@@ -95,7 +91,7 @@ def _convert(array: np.ndarray, value: object, tensor: Tensor, wanted: DType) ->
         return array.astype(wanted.numpy)
 
 
-def _not_numbers(value: object, tensor: Tensor, received: str) -> FeedTypeError:
+def _not_numbers(tensor: Tensor, received: str) -> FeedTypeError:
     return FeedTypeError(
         f"the input {tensor.name} takes an array of numbers",
         received=received,
