@@ -92,7 +92,7 @@ def function(
         len(results),
         tuple(position[v] for v, _ in pairs),
     )
-    return Function(program, outputs, target or knobs.current().target)
+    return Function(program, outputs, target or knobs.current().backend)
 
 
 def _check_inputs(inputs: list[Tensor], label: str) -> None:
