@@ -24,6 +24,10 @@ class Module:
         self._declared: dict[str, str] = {}
         self._globals: dict[str, str] = {}
 
+    def defines(self, name: str) -> bool:
+        """Whether a function of this name is written here."""
+        return any(f.name == name for f in self.functions)
+
     def declare(self, result: str, name: str, types: Sequence[str]) -> None:
         """Make an external function or an intrinsic known; repeating it does nothing."""
         self._declared.setdefault(name, f"declare {result} @{name}({', '.join(types)})")
