@@ -1,0 +1,132 @@
+"""How a map or reduce kernel runs: vector axis, axes divided among items, vectors side by side.
+
+A `MapSchedule` is a value that can be printed, tuned and cached; `schedule_map` chooses one from
+shapes alone. The loops that obey it are in `map.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+
+from graphc.ir.dim import Size, ceil_div, product
+from graphc.kernels import build
+from graphc.kernels.dense import UNKNOWN, dense_axis, is_keyed, owned_axes
+from graphc.kernels.kernel import Affine, Expr, Kernel, Load, Op, Store
+from graphc.kernels.levels import reduced_axes
+from graphc.kernels.walk import roots_of, walk
+
+from .host import Target
+from .rows import COSTLY
+
+LEAST_WORK = 1 << 17
+"""Scalar operations worth an item of their own: a few microseconds."""
+COST = 10
+"""What a costly operation counts for."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapSchedule:
+    """Items are points of the outer axes, `grain` together, or blocks of the vector axis."""
+
+    outer: tuple[str, ...]
+    lanes: str | None
+    groups: int
+    grain: int = 1
+    block: int = 0
+    """Elements of the vector axis per item; 0: all of them."""
+
+    def items(self, kernel: Kernel) -> Size:
+        """How many items there are."""
+        points = product(kernel.axis(n).size for n in self.outer)
+        if self.block and self.lanes:
+            return points * ceil_div(kernel.axis(self.lanes).size, self.block)
+        return ceil_div(points, self.grain)
+
+
+def vector_axis(kernel: Kernel, lanes: int) -> str | None:
+    """The axis whose values lie side by side in vectors."""
+    parents = {a.part.parent for a in kernel.axes if a.part}
+    allowed = frozenset(a.name for a in kernel.axes) - parents
+    for s in filter(is_keyed, kernel.stores):
+        # Lanes of a scatter must not meet, or else meet in the order of the points.
+        apart = owned_axes(s) & allowed
+        last = frozenset(s.axes[-1:])
+        allowed = (apart or last) if s.axes else allowed
+    return dense_axis(kernel, lanes, allowed)
+
+
+def without_met_lanes(kernel: Kernel, lanes: str | None) -> Kernel:
+    """Combining stores whose index lacks the vector axis reduce over it first.
+
+    y[i] sum= x[i, c] for i c   ->   y[i] sum= (sum x[i, c] over c) for i
+    """
+
+    def changed(s: Store) -> Store:
+        named = {n for i in s.index for n in build.axes_of(i)}
+        if s.combine in (None, "set") or lanes not in s.axes or lanes in named:
+            return s
+        value = build.reduce(s.combine, s.value, (lanes,))
+        return replace(s, value=value, axes=tuple(n for n in s.axes if n != lanes))
+
+    return replace(kernel, stores=tuple(map(changed, kernel.stores)))
+
+
+def schedule_map(kernel: Kernel, target: Target) -> MapSchedule:
+    """The schedule of a kernel whose stores share loops."""
+    lanes = vector_axis(kernel, target.lanes)
+    kernel = without_met_lanes(kernel, lanes)
+    reduced = reduced_axes(roots_of(kernel))
+    parallel = frozenset[str].intersection(*map(owned_axes, kernel.stores)) - reduced
+    parallel -= {a.name for a in kernel.axes if a.part}
+    outer = tuple(a.name for a in kernel.axes if a.name in parallel - {lanes})
+    groups = _groups(kernel, lanes, target)
+    points = prod(_length(kernel, n) for n in outer)
+    work = max(1.0, _work(kernel))
+    grain = max(1, int(LEAST_WORK * points / work))
+    schedule = MapSchedule(outer, lanes, groups, grain)
+    if lanes is None or lanes not in parallel:
+        return schedule
+    step, size = groups * target.lanes, kernel.axis(lanes).size
+    per_lane = work / max(1, points * _length(kernel, lanes))
+    block = -(-int(LEAST_WORK / per_lane + 1) // step) * step
+    whole = isinstance(size, int) and size <= 2 * block
+    if whole and outer:
+        return schedule
+    if whole and size <= block:
+        return replace(schedule, grain=1)
+    return replace(schedule, grain=1, block=block)
+
+
+def _groups(kernel: Kernel, lanes: str | None, target: Target) -> int:
+    """Vectors side by side: enough to hide latency, few enough for the registers and the code."""
+    if lanes is None:
+        return 1
+    below = walk(roots_of(kernel))
+    groups = 4 if target.registers >= 32 else 2
+    if any(e.dtype.bits == 64 for e in below if e.free):
+        groups //= 2
+    if len(below) > 120:
+        groups = max(1, groups // 2)
+    size = kernel.axis(lanes).size
+    return max(1, min(groups, size // target.lanes)) if isinstance(size, int) else groups
+
+
+def _work(kernel: Kernel) -> float:
+    """Scalar operations of a kernel, where unknown sizes count as `UNKNOWN`."""
+    below = walk(roots_of(kernel))
+    total = sum(_cost(e) * prod(float(_length(kernel, n)) for n in e.free) for e in below)
+    return total + sum(prod(float(_length(kernel, n)) for n in s.axes) for s in kernel.stores)
+
+
+def _cost(e: Expr) -> int:
+    if isinstance(e, Op):
+        return COST if e.name in COSTLY else 1
+    if isinstance(e, Load):
+        return COST if any(not isinstance(i, Affine) for i in e.index) else 1
+    return 1
+
+
+def _length(kernel: Kernel, axis: str) -> int:
+    size = kernel.axis(axis).size
+    return size if isinstance(size, int) else UNKNOWN

@@ -1,0 +1,141 @@
+"""In which order the reductions of a kernel can be computed, and which stores go together.
+
+A reduction is ready at a place of the loops when all its free axes are bound there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from .build import axes_of
+from .kernel import Axis, Expr, Kernel, Load, Reduce, Store
+from .walk import children, roots_of, walk
+
+
+def reductions_ready(
+    roots: Iterable[Expr], bound: frozenset[str], done: Collection[Expr] = ()
+) -> list[list[Reduce]]:
+    """The reductions computable where `bound` axes are bound, by level.
+
+    Each level needs only those before it. What lies below expressions that are `done` is left out.
+    """
+    level: dict[Expr, int] = {}
+    found: dict[int, list[Reduce]] = {}
+    for e in walk_until(roots, done):
+        below = max((level.get(c, 0) for c in children(e)), default=0)
+        here = isinstance(e, Reduce) and e.free <= bound
+        if isinstance(e, Reduce) and here:
+            found.setdefault(below, []).append(e)
+        level[e] = below + here
+    return [found[n] for n in sorted(found)]
+
+
+def walk_until(roots: Iterable[Expr], done: Collection[Expr]) -> list[Expr]:
+    """All expressions at and below the roots, inputs first, without those `done` and theirs."""
+    seen: dict[Expr, None] = {}
+
+    def visit(e: Expr) -> None:
+        if e in seen or e in done:
+            return
+        for c in children(e):
+            visit(c)
+        seen[e] = None
+
+    for e in roots:
+        visit(e)
+    return list(seen)
+
+
+def reduced_axes(roots: Iterable[Expr]) -> frozenset[str]:
+    """The axes that some reduction at or below the roots removes."""
+    return frozenset(n for e in walk(roots) if isinstance(e, Reduce) for n in e.axes)
+
+
+def roots_of_store(s: Store) -> list[Expr]:
+    """The stored value and the expressions in the index."""
+    return [s.value, *(i for i in s.index if isinstance(i, Expr))]
+
+
+def axes_touched(s: Store) -> frozenset[str]:
+    """The axes of a store and all axes below its value and index, reduced ones included."""
+    below = walk(roots_of_store(s))
+    return frozenset(s.axes).union(*(e.free for e in below)) | reduced_axes(below)
+
+
+def independent_groups(kernel: Kernel) -> tuple[Kernel, ...]:
+    """Kernels of the stores that share no axis: separate loops (an optimizer over many tensors)."""
+    parent = {a.name: a.part.parent for a in kernel.axes if a.part}
+    groups: list[tuple[frozenset[str], list[Store]]] = []
+    for s in kernel.stores:
+        names = axes_touched(s)
+        names |= {parent[n] for n in names if n in parent}
+        touching = [g for g in groups if g[0] & names or not (names or g[0])]
+        groups = [g for g in groups if g not in touching]
+        merged = names.union(*(g[0] for g in touching))
+        groups.append((merged, [x for g in touching for x in g[1]] + [s]))
+    if len(groups) == 1:
+        return (kernel,)
+    return tuple(of_stores(kernel, stores) for _, stores in groups)
+
+
+def of_stores(kernel: Kernel, stores: Iterable[Store]) -> Kernel:
+    """The kernel with some of its stores, and the axes those need."""
+    kept = tuple(s for s in kernel.stores if s in tuple(stores))
+    names = frozenset[str]().union(*(axes_touched(s) for s in kept))
+    names |= {a.part.parent for a in kernel.axes if a.part and a.name in names}
+    axes: tuple[Axis, ...] = tuple(a for a in kernel.axes if a.name in names)
+    return replace(kernel, axes=axes, stores=kept)
+
+
+def must_precede(reader: Store, writer: Store) -> bool:
+    """Whether `writer` may overwrite, in place, something that `reader` still has to read.
+
+    A plain store may share memory with a buffer that is loaded at exactly the store's index.
+    """
+    if writer.combine is not None or reader is writer:
+        return False
+    below = walk(roots_of_store(reader))
+    return any(isinstance(e, Load) and e.index == writer.index for e in below)
+
+
+def may_overwrite(kernel: Kernel, s: Store, buffer: str) -> bool:
+    """Whether a store may write into the memory of a buffer that the kernel also reads.
+
+    Its loads must have the store's index, and what is read through a reduction must be read before
+    the first element of that reduction is overwritten: the reductions over axes of the store must
+    depend only on axes that none of them removes.
+    """
+    if s.combine is not None:
+        return False
+    loads = [e for e in walk(roots_of(kernel)) if isinstance(e, Load) and e.buffer.name == buffer]
+    if any(e.index != s.index or e.checked or e.exact for e in loads):
+        return False
+    above = [e for t in kernel.stores for e in _reductions_above(t, frozenset(loads))]
+    removed = frozenset(n for e in above for n in e.axes)
+    if any(not e.free <= frozenset(s.axes) - removed for e in above):
+        return False
+    others = [t for t in kernel.stores if t.axes != s.axes and t is not s]
+    return not any(must_precede(s, t) for t in others if must_precede(t, s))
+
+
+def _reductions_above(s: Store, loads: frozenset[Expr]) -> list[Reduce]:
+    """The reductions at or below a store through which one of the loads is read."""
+    holds: set[Expr] = set(loads)
+    found: list[Reduce] = []
+    for e in walk(roots_of_store(s)):
+        if not any(c in holds for c in children(e)):
+            continue
+        holds.add(e)
+        found += [e] if isinstance(e, Reduce) else []
+    return found
+
+
+def depends_on(e: Expr, axis: str) -> bool:
+    """Whether an axis is free in an expression, or reduced somewhere below it."""
+    return axis in e.free or any(isinstance(x, Reduce) and axis in x.axes for x in walk((e,)))
+
+
+def load_axes(e: Load) -> frozenset[str]:
+    """The axes the index of a load depends on."""
+    return frozenset[str]().union(*(axes_of(i) for i in e.index))
