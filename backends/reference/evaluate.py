@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from graphc.errors import FeedError
+from graphc.feed import as_feed, solve_sizes
 from graphc.ir import dim
 from graphc.ir.dim import Dim
 from graphc.ir.graph import Graph, topological
@@ -20,7 +21,6 @@ from graphc.provenance import building_for
 
 from . import control, conv, elementwise, index, leaf, matmul, movement, pool, random, reduce
 from .control import Region
-from .feeds import checked, solve
 
 Values = dict[Tensor, np.ndarray]
 
@@ -40,8 +40,14 @@ def evaluate(
     Named sizes are worked out from the shapes of the feeds; `sizes` gives those that no feed tells.
     FeedError names the input whose value has the wrong shape or dtype, or is missing.
     """
-    known = {t: checked(t, value) for t, value in (feeds or {}).items()}
-    return list(_run(outputs, known, solve(known, sizes or {})))
+    known = {t: as_feed(value, t) for t, value in (feeds or {}).items()}
+    found = solve_sizes(list(known), list(known.values()), "the graph")
+    for name, size in (sizes or {}).items():
+        if found.setdefault(name, size) != size:
+            raise FeedError(
+                f"the size {name} of the inputs is another", received=found[name], expected=size
+            )
+    return list(run(outputs, known, found))
 
 
 def evaluate_node(
@@ -64,9 +70,10 @@ def evaluate_node(
         )
 
 
-def _run(
+def run(
     outputs: Sequence[Tensor], known: Mapping[Tensor, np.ndarray], sizes: Mapping[str, int]
 ) -> tuple[np.ndarray, ...]:
+    """The values of the outputs from values and sizes that are already checked."""
     values: Values = dict(known)
     order = _needed(outputs, values)
     # Each value is dropped after its last use, so long graphs need little memory.
@@ -106,7 +113,7 @@ def _needed(outputs: Sequence[Tensor], values: Values) -> list[Node]:
 def _run_region(
     region: Graph, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]
 ) -> tuple[np.ndarray, ...]:
-    return _run(region.outputs, dict(zip(region.inputs, inputs, strict=True)), sizes)
+    return run(region.outputs, dict(zip(region.inputs, inputs, strict=True)), sizes)
 
 
 def _at_sizes(value: AttrValue, sizes: Mapping[str, int]) -> object:
