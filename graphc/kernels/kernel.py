@@ -1,7 +1,7 @@
 """The kernel IR: one fused group of graph nodes, as named axes and one scalar expression DAG.
 
     kernel  = name, axis*, store*                      buffers are found by walking
-    axis    = name, size [, part of (parent, block, total)]  the last part may be short
+    axis    = name, size [, part of (parent, block, total)]  the last may be short
     store   = buffer[index*] (= | combine=) expr for axis*     combining reduces the axes not indexed
     expr    = const | coord(affine) | size(Size)
             | load buffer[index*] checked dims else fill, exact dims else fill
