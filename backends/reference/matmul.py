@@ -24,7 +24,7 @@ def _dot_general(
     rows, columns = [a.shape[i] for i in free_a], [b.shape[i] for i in free_b]
     left = x.reshape(*lead, math.prod(rows), inner)
     right = y.reshape(*lead, inner, math.prod(columns))
-    return np.matmul(left, right).reshape(*lead, *rows, *columns)
+    return np.matmul(left, right).reshape((*lead, *rows, *columns))
 
 
 EVALUATE: dict[Op, Callable[..., np.ndarray]] = {matmul.dot_general_op: _dot_general}
