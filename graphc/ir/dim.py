@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import keyword
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -89,8 +90,9 @@ def named(name: str) -> Dim:
     >>> named("batch") * 2 + named("batch")
     3*batch
     """
-    if not name.isidentifier():
-        raise ShapeError("a named size is an identifier", received=repr(name))
+    # ASCII, because Python's own parser would read some other letters back as different ones.
+    if not (name.isidentifier() and name.isascii()) or keyword.iskeyword(name):
+        raise ShapeError("a named size is an ASCII identifier", received=repr(name))
     return Dim((((name,), 1),))
 
 
