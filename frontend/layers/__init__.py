@@ -1,0 +1,30 @@
+"""The layers of the library, one file per family; `layer.py` is their base."""
+
+from __future__ import annotations
+
+from .activation import Activation
+from .convolution import Conv2D
+from .dense import Dense
+from .layer import Layer
+from .normalization import BatchNormalization
+from .pooling import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D
+from .regularization import Dropout
+from .shaping import Flatten, Input, InputLayer, Reshape
+from .spec import InputSpec
+
+__all__ = [
+    "Activation",
+    "AveragePooling2D",
+    "BatchNormalization",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GlobalAveragePooling2D",
+    "Input",
+    "InputLayer",
+    "InputSpec",
+    "Layer",
+    "MaxPooling2D",
+    "Reshape",
+]

@@ -1,0 +1,89 @@
+"""Layers that only give the elements another shape, and the declaration of an input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Unpack, final
+
+from graphc.dtypes import DTypeLike, float32
+from graphc.frontend.naming import unique_name
+from graphc.ir.dim import product
+from graphc.ir.node import Tensor
+from graphc.ops import movement
+from graphc.ops.leaf import placeholder
+from graphc.ops.window import is_channels_last
+
+from .layer import Layer
+from .spec import LayerOptions
+
+
+def Input(
+    shape: Sequence[int | None], batch_size: int | None = None, dtype: DTypeLike = float32,
+    name: str | None = None,
+) -> Tensor:  # fmt: skip
+    """A placeholder (batch, *shape): where a model begins.
+
+    >>> Input((28, 28, 1)).shape[1:]
+    (28, 28, 1)
+    """
+    return placeholder((batch_size, *shape), dtype, name=name or unique_name("keras_tensor"))
+
+
+@final
+class InputLayer(Layer):
+    """Says what shape a Sequential model takes; passes its input on."""
+
+    def __init__(
+        self, shape: Sequence[int | None], dtype: DTypeLike = float32, name: str | None = None
+    ) -> None:
+        super().__init__(input_shape=shape, dtype=dtype, name=name)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return inputs
+
+    def get_config(self) -> dict[str, object]:
+        return {
+            "shape": (self.declared_shape or ())[1:],
+            "dtype": str(self.dtype),
+            "name": self.name,
+        }
+
+
+@final
+class Flatten(Layer):
+    """All axes but the batch made one: (batch, a, b, c) -> (batch, a * b * c).
+
+    >>> Flatten()(placeholder((None, 5, 5, 64))).shape[1:]
+    (1600,)
+    """
+
+    def __init__(self, data_format: str | None = None, **options: Unpack[LayerOptions]) -> None:
+        super().__init__(**options)
+        self.data_format = data_format
+
+    def call(self, inputs: Tensor) -> Tensor:
+        if not is_channels_last(self.data_format) and inputs.ndim > 2:
+            inputs = movement.moveaxis(inputs, 1, -1)
+        return movement.reshape(inputs, (inputs.shape[0], product(inputs.shape[1:])))
+
+    def get_config(self) -> dict[str, object]:
+        return {**super().get_config(), "data_format": self.data_format}
+
+
+@final
+class Reshape(Layer):
+    """Another shape for each example: (batch, ...) -> (batch, *target_shape); one size may be -1.
+
+    >>> Reshape((-1, 3))(placeholder((None, 12))).shape[1:]
+    (4, 3)
+    """
+
+    def __init__(self, target_shape: Sequence[int], **options: Unpack[LayerOptions]) -> None:
+        super().__init__(**options)
+        self.target_shape = tuple(target_shape)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return movement.reshape(inputs, (inputs.shape[0], *self.target_shape))
+
+    def get_config(self) -> dict[str, object]:
+        return {**super().get_config(), "target_shape": self.target_shape}

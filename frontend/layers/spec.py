@@ -1,0 +1,83 @@
+"""What layers take: their common keywords, shapes as `build` sees them, checks of inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+from graphc.dtypes import DTypeLike
+from graphc.errors import ArgumentError, ShapeError
+from graphc.frontend import regularizers
+from graphc.ir.dim import Dim, Shape
+from graphc.ir.node import Tensor
+
+# A shape with None for each size that is not known while building.
+BuildShape = tuple[int | None, ...]
+
+
+class LayerOptions(TypedDict, total=False):
+    """The keywords that every layer takes besides its own."""
+
+    name: str | None
+    trainable: bool
+    dtype: DTypeLike
+    input_shape: Sequence[int | None]
+    activity_regularizer: regularizers.Given
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What a built layer takes: a number of axes, and sizes of some of them."""
+
+    ndim: int | None = None
+    min_ndim: int = 0
+    axes: Mapping[int, int] = field(default_factory=dict)
+
+
+def check_options(layer: str, options: LayerOptions) -> None:
+    """ArgumentError for a keyword that is none of `LayerOptions`."""
+    unknown = set(options) - set(LayerOptions.__annotations__)
+    if unknown:
+        raise ArgumentError(
+            f"{layer} has no such argument",
+            received=", ".join(sorted(unknown)),
+            expected="its own arguments and " + ", ".join(LayerOptions.__annotations__),
+        )
+
+
+def check_input(layer: str, spec: InputSpec | None, x: Tensor) -> None:
+    """ShapeError if the input is not what the layer was built for."""
+    if spec is None:
+        return
+    shape = build_shape(x.shape)
+    if x.ndim < spec.min_ndim or spec.ndim not in (None, x.ndim):
+        raise ShapeError(
+            f"{layer} takes inputs of another number of axes",
+            received=shape,
+            expected=f"{spec.ndim or f'at least {spec.min_ndim}'} axes, the batch included",
+        )
+    for axis, size in spec.axes.items():
+        if shape[axis] not in (None, size):
+            raise ShapeError(
+                f"{layer} was built for inputs with {size} elements on axis {axis}",
+                received=shape,
+                fix="use another layer for inputs of another size",
+            )
+
+
+def build_shape(shape: Shape) -> BuildShape:
+    """A shape with None for its symbolic sizes."""
+    return tuple(None if isinstance(s, Dim) else s for s in shape)
+
+
+def known_size(layer: str, shape: BuildShape, axis: int) -> int:
+    """The size of an axis that the weights depend on."""
+    size = shape[axis] if -len(shape) <= axis < len(shape) else None
+    if size is None:
+        raise ShapeError(
+            f"the weights of {layer} depend on the size of axis {axis}, which is not known",
+            received=shape,
+            fix="give that size as a number in the shape of the input",
+        )
+    return size

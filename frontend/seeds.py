@@ -1,0 +1,53 @@
+"""Seeds: one for the process, from which layers and initializers that have none of their own draw.
+
+Weights are drawn on the host (initializers.py); masks and noise are drawn in the graph, from keys
+made of a seed and a counter that is a variable, so that saving it resumes the sequence exactly.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graphc import dtypes
+from graphc.ir.node import Tensor
+from graphc.ops import elementwise, random
+from graphc.ops.variable import Variable, variable
+
+from . import effects
+
+_source = [np.random.SeedSequence()]
+
+
+def set_seed(seed: int) -> None:
+    """Make everything drawn from here on reproducible."""
+    _source[0] = np.random.SeedSequence(seed)
+
+
+def next_seed() -> int:
+    """A fresh seed, the next one of the process."""
+    (child,) = _source[0].spawn(1)
+    return int(child.generate_state(1, np.uint64)[0])
+
+
+def generator(seed: int | None = None) -> np.random.Generator:
+    """NumPy's generator for a seed, or for the next seed of the process."""
+    return np.random.Generator(np.random.Philox(next_seed() if seed is None else seed))
+
+
+class SeedGenerator:
+    """A sequence of keys: the n-th is fold_in(key(seed), n), with n a variable.
+
+    Each use announces n + 1 as an effect, so a compiled step draws anew at every run.
+    """
+
+    def __init__(self, seed: int | None = None, *, name: str = "seed_generator") -> None:
+        self.seed = next_seed() if seed is None else seed
+        self.state: Variable = variable(
+            0, dtypes.uint32, name=f"{name}/seed_generator_state", trainable=False
+        )
+
+    def next_key(self) -> Tensor:
+        """The key of the present number; the number goes up by one."""
+        count = effects.latest(self.state)
+        effects.update(self.state, elementwise.add(count, 1))
+        return random.fold_in(random.key(self.seed), count)
