@@ -44,7 +44,7 @@ def build(op: Op, inputs: tuple[Tensor, ...], attrs: Attrs) -> tuple[Tensor, ...
     if evaluate is not None:
         inputs = tuple(t.for_eager() for t in inputs)
     outputs = apply(op, inputs, attrs).outputs
-    if evaluate is None or outputs[0]._value is not None or "leaf" in op.traits:
+    if evaluate is None or "leaf" in op.traits or all(t._value is not None for t in outputs):
         return outputs
     values = [v for t in inputs if (v := t.concrete()) is not None]
     if len(values) == len(inputs):
