@@ -123,6 +123,8 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
     >>> broadcast_shapes((3, 1), (4,))
     (3, 4)
     """
+    if all(s == shapes[0] for s in shapes):
+        return shapes[0] if shapes else ()
     rank = max(map(len, shapes), default=0)
     result: list[Size] = []
     for axis in range(-rank, 0):
