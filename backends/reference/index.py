@@ -28,7 +28,7 @@ def _scatter(combine: Callable[..., None]) -> Rule:
         x: np.ndarray, index: np.ndarray, updates: np.ndarray, *, axis: int, batch_dims: int
     ) -> np.ndarray:
         places = _inside(index, x.shape[axis])
-        result = np.array(x)
+        result = np.array(x, order="C")  # reshaped below without another copy
         rows = _four(result, axis, batch_dims)
         count = rows.shape[0]
         points = math.prod(index.shape[batch_dims:])
