@@ -3,12 +3,13 @@
 Ops without a rule are not pointwise in their output: scatters, sorts, cumulative ops, loops.
 """
 
-from . import conv, elementwise, index, leaf, matmul, movement, pool, random, reduce
+from . import control, conv, elementwise, index, leaf, matmul, movement, pool, random, reduce
 from .context import LOWER, Context
 
 __all__ = [
     "LOWER",
     "Context",
+    "control",
     "conv",
     "elementwise",
     "index",
