@@ -18,7 +18,7 @@ from graphc.ops import elementwise, leaf
 Flow = Sequence[Tensor | None]  # cotangents or tangents; None is zero
 Rule = Callable[..., Tensor]
 Pull = Callable[[Node, Flow, Sequence[bool]], Flow]
-Push = Callable[[Node, Flow], Flow]
+Push = Callable[[Node, Flow], Flow | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Derivative:
 
     `pull(node, cts of the outputs, wanted inputs)` answers the cotangents of the inputs,
     `push(node, tangents of the inputs)` the tangents of the outputs. Without a `pull` the
-    derivative is zero; without a `push` it follows from `pull`, which is linear (walk.py).
+    derivative is zero; without a `push`, or where it answers None, tangents follow from `pull`,
+    which is linear (walk.py).
     """
 
     pull: Pull | None = None
@@ -107,12 +108,15 @@ def vjp_together(op: Op, rule: Callable[..., Flow]) -> None:
     _enter(op, Derivative(pull))
 
 
-def jvp(op: Op, rule: Callable[..., Flow]) -> None:
-    """Forward mode of an op that has a vjp: `rule(tangents, *inputs, **attrs)`, a tuple each."""
+def jvp(op: Op, rule: Callable[..., Flow | None]) -> None:
+    """Forward mode of an op that has a vjp: `rule(tangents, *inputs, **attrs)`.
+
+    It answers the tangents of all outputs, or None where the vjp is to be transposed.
+    """
     known = DERIVATIVES[op]
     assert known.push is None, f"there is one forward rule for {op.name}"
 
-    def push(node: Node, tangents: Flow) -> Flow:
+    def push(node: Node, tangents: Flow) -> Flow | None:
         return rule(tangents, *node.inputs, **node.attrs)
 
     DERIVATIVES[op] = replace(known, push=push)

@@ -94,11 +94,10 @@ def _carries(t: Tensor, active: set[Node]) -> bool:
 
 def _push(node: Node, tangents: Flow) -> Flow:
     derivative = derivative_of(node.op)
-    if derivative.push is not None:
-        return derivative.push(node, tangents)
     if derivative.pull is None:
         return [None] * len(node.types)
-    return _push_by_transposing(derivative.pull, node, tangents)
+    moved = derivative.push(node, tangents) if derivative.push is not None else None
+    return moved if moved is not None else _push_by_transposing(derivative.pull, node, tangents)
 
 
 def _push_by_transposing(pull: Pull, node: Node, tangents: Flow) -> Flow:
