@@ -79,13 +79,13 @@ def elements(sizes: Iterable[Size]) -> int:
 
 def reduced_sizes(node: Node) -> tuple[Size, ...]:
     """The sizes of the axes that a reduction or contraction removes."""
-    x = node.inputs[0]
     match kind_of(node):
         case "reduce":
+            x = node.inputs[0]
             return tuple(x.shape[a] for a in reduced_axes(node))
         case "contract" if node.op is matmul.dot_general_op:
             pair = cast(tuple[tuple[int, ...], tuple[int, ...]], node.attrs["contract"])
-            return tuple(x.shape[a] for a in pair[0])
+            return tuple(node.inputs[0].shape[a] for a in pair[0])
         case "contract":
             return node.inputs[1].shape[:-1]
         case _:

@@ -35,7 +35,9 @@ class Fusion:
         self.uses: dict[Tensor, list[Use]] = {}
         self.home: dict[Tensor, Group] = {}  # stored tensor -> the group that writes it
         self.outputs = set(graph.outputs)
-        self.facts = Facts(graph.nodes, users(graph.nodes))
+        self.readers = users(graph.nodes)
+        self.facts = Facts(graph.nodes, self.readers)
+        self.windows: dict[tuple[object, ...], tuple[Group, Place]] = {}
 
     def run(self) -> list[Group]:
         """All groups, in an order in which they can run."""
@@ -151,6 +153,8 @@ class Fusion:
         self._store(t, group, self.axes.place(t.shape))
         self._enter(node, group, group.stores[t], frozenset())
         self._merge_readers(t)
+        if kind_of(node) == "window":
+            self._merge_windows(node, group)
 
     def _refusal(self, node: Node, group: Group, mine: list[Use], stored: bool = False) -> str:
         """Why a node cannot join a group, or an empty text."""
@@ -239,6 +243,17 @@ class Fusion:
         for u in found[1:]:
             if first.group.current() is not u.group.current():
                 self._merge(first.group.current(), u.group.current(), first.place, u.place)
+
+    def _merge_windows(self, node: Node, group: Group) -> None:
+        """The maximum of windows and its place are found in one pass."""
+        names = ("window", "strides", "padding", "dilation")
+        key = (node.inputs[0], *(node.attrs[n] for n in names))
+        place = group.stores[node.output()]
+        if key not in self.windows:
+            self.windows[key] = group, place
+            return
+        other, there = self.windows[key]
+        self._merge(other.current(), group.current(), there, place)
 
     def _merge(self, a: Group, b: Group, at: Place | None, bt: Place | None) -> bool:
         if a is b:
@@ -349,7 +364,16 @@ class Fusion:
             return False
         size = elements(node.types[0].shape)
         large = [t for t in node.inputs if not self._is_small(t, size)]
-        return len(large) <= 1
+        return len(large) <= 1 and all(map(self._is_in_memory, large))
+
+    def _is_in_memory(self, t: Tensor) -> bool:
+        """Whether a tensor is likely stored anyway, so that reading it again is no new store."""
+        while kind_of(t.node) == "free" and t.node.inputs:
+            t = t.node.inputs[0]
+        alone = len(self.readers.get(t, ())) == 1
+        if kind_of(t.node) != "point" or not alone:
+            return True
+        return t.node.op in classify.CHEAP and self._is_cheap(t.node)
 
     def _is_small(self, t: Tensor, size: int) -> bool:
         while kind_of(t.node) == "free" and t.node.inputs:

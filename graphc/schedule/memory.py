@@ -1,0 +1,221 @@
+"""Where intermediate arrays lie in the arena: lifetimes, writing in place, offsets.
+
+    plan -> blocks (who shares memory, from when to when) -> offsets at known sizes
+
+Offsets are planned for the largest sizes seen, so smaller calls reuse them. What else a backend
+needs in the arena (scratch of kernels, second buffers of loops) it names as storages of a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphc.ir.dim import Size
+from graphc.kernels.kernel import Store
+from graphc.kernels.levels import may_overwrite
+from graphc.kernels.merge import merge_axes
+from graphc.kernels.roles import contraction_of
+from graphc.kernels.settle import settled
+from graphc.kernels.walk import buffers_of
+
+from .plan import CondStep, KernelStep, Plan, ScanStep, Step, Storage, WhileStep
+from .touch import reads, writes
+
+ALIGN = 64
+"""Offsets are multiples of a cache line, which is also the widest vector register."""
+
+Extra = Mapping[Step, tuple[Storage, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Memory that storages use one after the other, from tick `first` to tick `last`."""
+
+    storages: tuple[Storage, ...]
+    nbytes: Size
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """Offsets in an arena of `nbytes`; no layout without moves needs less than `bound`."""
+
+    offsets: Mapping[Storage, int]
+    nbytes: int
+    bound: int
+
+
+class MemoryPlan:
+    """The blocks of a plan, and their layout for the largest sizes so far."""
+
+    def __init__(self, plan: Plan, extra: Extra) -> None:
+        self.blocks = blocks_of(plan, extra)
+        self._first = np.array([b.first for b in self.blocks], np.int64)
+        self._last = np.array([b.last for b in self.blocks], np.int64)
+        self._largest = np.zeros(len(self.blocks), np.int64)
+        self.layout = Layout({s: 0 for b in self.blocks for s in b.storages}, 0, 0)
+
+    def fit(self, value: Callable[[Size], int]) -> Layout:
+        """A layout in which these sizes, and all that came before, have room."""
+        wanted = np.array([value(b.nbytes) for b in self.blocks], np.int64)
+        if np.any(wanted > self._largest):
+            self._largest = np.maximum(wanted, self._largest)
+            offsets, total = arrange(self._largest, self._first, self._last)
+            places = {s: int(o) for b, o in zip(self.blocks, offsets) for s in b.storages}
+            bound = most_alive(self._largest, self._first, self._last)
+            self.layout = Layout(places, total, bound)
+        return self.layout
+
+
+# ---------------------------------------------------------------------------- lifetimes
+
+
+def regions_of(step: Step) -> tuple[Plan, ...]:
+    """The plans that a step runs."""
+    match step:
+        case ScanStep(body=body):
+            return (body,)
+        case WhileStep(condition=condition, body=body):
+            return (condition, body)
+        case CondStep(then_body=then_body, else_body=else_body):
+            return (then_body, else_body)
+        case _:
+            return ()
+
+
+def blocks_of(plan: Plan, extra: Extra) -> tuple[Block, ...]:
+    """Lifetimes of all arena storages of a plan and its regions, merged where written in place.
+
+    Each plan of a region belongs to one step. Time passes step by step; a loop takes the time of
+    its body once, during which everything that the loop itself reads and writes is alive.
+    """
+    time = _Time(extra)
+    time.pass_through(plan)
+    return _shared(time)
+
+
+class _Time:
+    """The first and last tick of each storage, and when kernels run."""
+
+    def __init__(self, extra: Extra) -> None:
+        self.extra = extra
+        self.now = 0
+        self.first: dict[Storage, int] = {}
+        self.last: dict[Storage, int] = {}
+        self.kernels: list[tuple[int, KernelStep]] = []
+
+    def pass_through(self, plan: Plan) -> None:
+        for step in plan.steps:
+            begin = self.now
+            for region in regions_of(step):
+                self.now += 1
+                self.pass_through(region)
+            if isinstance(step, KernelStep):
+                self.kernels.append((begin, step))
+            for s in (*reads(step), *writes(step), *self.extra.get(step, ())):
+                if s.place == "arena":
+                    self.first.setdefault(s, begin)
+                    self.last[s] = self.now
+            self.now += 1
+
+
+def _shared(time: _Time) -> tuple[Block, ...]:
+    """One block per storage, and one for each chain of storages written in place."""
+    chain: dict[Storage, list[Storage]] = {s: [s] for s in time.first}
+    for now, step in time.kernels:
+        dying = [s for s in reads(step) if time.last.get(s) == now and time.first[s] < now]
+        born = [s for s in writes(step) if time.first.get(s) == now]
+        for new in born:
+            old = next((s for s in dying if replaces(step, new, s)), None)
+            if old is not None:
+                dying.remove(old)
+                chain[old].append(new)
+                chain[new] = chain[old]
+    chains = {id(c): c for c in chain.values()}
+    return tuple(
+        Block(tuple(c), c[0].nbytes, time.first[c[0]], time.last[c[-1]]) for c in chains.values()
+    )
+
+
+def replaces(step: KernelStep, new: Storage, old: Storage) -> bool:
+    """Whether a kernel may write `new` into the memory of `old`, which it reads: only maps may."""
+    kernel, bound = step.kernel, step.bound
+    if new.nbytes != old.nbytes or new.dtype.itemsize != old.dtype.itemsize:
+        return False
+    targets = [s for s in kernel.stores if bound[s.buffer.name] is new]
+    sources = [b for b in buffers_of(kernel) if bound[b.name] is old]
+    if len(targets) != 1 or any(s.buffer in sources for s in kernel.stores):
+        return False
+    (store,) = targets
+    same = all(b.shape == store.buffer.shape for b in sources)
+    return same and _may_overwrite(step, store, [b.name for b in sources])
+
+
+def _may_overwrite(step: KernelStep, store: Store, names: Sequence[str]) -> bool:
+    kernel = step.kernel
+    if not all(may_overwrite(kernel, store, n) for n in names):
+        return False
+    return contraction_of(merge_axes(settled(kernel))) is None
+
+
+# ---------------------------------------------------------------------------- offsets
+
+
+def most_alive(nbytes: np.ndarray, first: np.ndarray, last: np.ndarray) -> int:
+    """The most bytes that are alive at one tick."""
+    if not nbytes.size:
+        return 0
+    change = np.zeros(int(last.max()) + 2, np.int64)
+    np.add.at(change, first, rounded(nbytes))
+    np.add.at(change, last + 1, -rounded(nbytes))
+    return int(change.cumsum().max())
+
+
+def arrange(nbytes: np.ndarray, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, int]:
+    """Offsets such that blocks alive at the same tick do not overlap, and the bytes of all."""
+    sizes = rounded(nbytes)
+    bound = most_alive(nbytes, first, last)
+    orders = (
+        np.lexsort((first, -sizes)),
+        np.lexsort((first, -sizes * (last - first + 1))),
+        np.lexsort((-sizes, first - last)),
+        np.lexsort((-sizes, first)),
+    )
+    best, least = np.zeros(len(sizes), np.int64), -1
+    for order in orders:
+        offsets = _best_fit(order, sizes, first, last)
+        total = int((offsets + sizes).max(initial=0))
+        if least < 0 or total < least:
+            best, least = offsets, total
+        if least <= bound * 1.01:
+            break
+    return best, least
+
+
+def rounded(nbytes: np.ndarray) -> np.ndarray:
+    """Sizes as multiples of the alignment."""
+    return -(-nbytes // ALIGN) * ALIGN
+
+
+def _best_fit(
+    order: np.ndarray, sizes: np.ndarray, first: np.ndarray, last: np.ndarray
+) -> np.ndarray:
+    """In the given order, each block into the smallest gap that is wide enough."""
+    offsets = np.zeros(len(sizes), np.int64)
+    begins, ends = np.zeros(len(sizes), np.int64), np.zeros(len(sizes), np.int64)
+    births, deaths = np.zeros(len(sizes), np.int64), np.zeros(len(sizes), np.int64)
+    for count, i in enumerate(order):
+        here = np.flatnonzero((births[:count] <= last[i]) & (deaths[:count] >= first[i]))
+        here = here[np.argsort(begins[here])]
+        gap_begin = np.concatenate([[0], np.maximum.accumulate(ends[here])])
+        room = begins[here] - gap_begin[:-1]
+        fits = np.flatnonzero(room >= sizes[i])
+        chosen = fits[np.argmin(room[fits])] if fits.size else -1
+        offsets[i] = begins[count] = gap_begin[chosen]
+        ends[count] = begins[count] + sizes[i]
+        births[count], deaths[count] = first[i], last[i]
+    return offsets
