@@ -49,5 +49,7 @@ class SeedGenerator:
     def next_key(self) -> Tensor:
         """The key of the present number; the number goes up by one."""
         count = effects.latest(self.state)
+        # The key comes first: in eager mode the update changes what `count` reads.
+        key = random.fold_in(random.key(self.seed), count)
         effects.update(self.state, elementwise.add(count, 1))
-        return random.fold_in(random.key(self.seed), count)
+        return key

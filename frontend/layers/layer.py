@@ -73,6 +73,8 @@ class Layer:
         self.declared_shape: BuildShape | None = (None, *shape) if shape is not None else None
         self.activity_regularizer = regularizers.get(options.get("activity_regularizer"))
         self.weight_rules = WeightRules()
+        # The shape of the last output; known from the first call on.
+        self.output_shape: BuildShape | None = None
 
     # ------------------------------------------------------------------------ for subclasses
 
@@ -129,6 +131,8 @@ class Layer:
             result = self.call(tensors, *more, **options)
         finally:
             _training.reset(token)
+        if isinstance(result, Tensor):
+            self.output_shape = build_shape(result.shape)
         if self.activity_regularizer is not None:
             effects.add_loss(self.activity_regularizer(result))
         return result

@@ -6,11 +6,12 @@ from graphc.frontend.lookup import Config, resolve
 
 from .adam import Adam
 from .optimizer import Optimizer, Step
+from .rmsprop import RMSprop
 from .sgd import SGD
 
 Given = str | type[Optimizer] | Optimizer | Config
 
-BY_NAME: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
+BY_NAME: dict[str, type[Optimizer]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam}
 
 
 def get(given: Given) -> Optimizer:
@@ -22,4 +23,4 @@ def get(given: Given) -> Optimizer:
     return resolve("optimizer", BY_NAME, given, Optimizer)
 
 
-__all__ = ["SGD", "Adam", "Optimizer", "Step", "get"]
+__all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "Step", "get"]

@@ -1,0 +1,105 @@
+"""Data for training: arrays with one example per row, cut into batches.
+
+Inputs and targets may be nested tuples, lists and dicts of arrays. float64 becomes float32; other
+dtypes stay, so images may be uint8 and labels any integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from graphc.errors import ArgumentError, DataError, GraphcError
+from graphc.frontend.structure import map_arrays
+from graphc.ir.node import Tensor
+from graphc.ir.tree import Tree, leaves, tree_map
+from graphc.ops import leaf
+
+Arrays = Tree[np.ndarray]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Inputs and targets of the same number of examples."""
+
+    inputs: Arrays
+    targets: Arrays
+    count: int
+
+    def batches(self, size: int, order: np.ndarray | None = None) -> Iterator[Batch]:
+        """Parts of `size` examples, the last one with what is left, in the given order."""
+        for start in range(0, self.count, size):
+            stop = min(start + size, self.count)
+            rows = slice(start, stop) if order is None else order[start:stop]
+            part = [_rows(tree, rows) for tree in (self.inputs, self.targets)]
+            yield Batch(part[0], part[1], stop - start)
+
+    def split(self, fraction: float) -> tuple[Examples, Examples]:
+        """The first examples, and the last ones, which are that fraction of all."""
+        if not 0 < fraction < 1:
+            raise ArgumentError("a fraction to split off is between 0 and 1", received=fraction)
+        border = self.count - int(self.count * fraction)
+        return self.part(0, border), self.part(border, self.count)
+
+    def part(self, start: int, stop: int) -> Examples:
+        """Some of the examples, without a copy."""
+        rows = slice(start, stop)
+        return Examples(_rows(self.inputs, rows), _rows(self.targets, rows), stop - start)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one step takes."""
+
+    inputs: Arrays
+    targets: Arrays
+    count: int
+
+
+def examples(x: object, y: object = None) -> Examples:
+    """Arrays, lists or nested structures of them as examples.
+
+    Inputs that are a plain list of numbers are examples of one number each: (n,) becomes (n, 1).
+
+    Raises:
+        DataError: no numbers, no examples, or different numbers of examples.
+    """
+    inputs = map_arrays(_column, x)
+    targets = map_arrays(_array, y) if y is not None else None
+    arrays: list[np.ndarray] = [*leaves(inputs), *leaves(targets)]  # pyright: ignore
+    counts = {len(a) for a in arrays}
+    if len(counts) != 1:
+        raise DataError(
+            "inputs and targets have different numbers of examples",
+            received=", ".join(str(a.shape) for a in arrays) or "no arrays",
+            expected="the same size on the first axis",
+        )
+    if 0 in counts:
+        raise DataError("there are no examples", received=str(arrays[0].shape))
+    return Examples(inputs, targets, counts.pop())  # pyright: ignore
+
+
+def _array(value: object) -> np.ndarray:
+    try:
+        array = value.numpy() if isinstance(value, Tensor) else leaf.as_array(value)
+    except GraphcError as error:
+        raise DataError("the data is no array of numbers", received=error.problem) from None
+    if array.ndim == 0:
+        raise DataError("a single number is no list of examples", received=repr(value))
+    if array.dtype == np.float64:
+        array = array.astype(np.float32)
+    return np.ascontiguousarray(array)
+
+
+def _column(value: object) -> np.ndarray:
+    array = _array(value)
+    return array if array.ndim > 1 else array[:, None]
+
+
+def _rows(tree: Arrays, rows: slice | np.ndarray) -> Arrays:
+    return tree_map(lambda a: a[rows], tree)  # pyright: ignore

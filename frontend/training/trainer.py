@@ -1,0 +1,146 @@
+"""The loops over epochs and batches. A model has one trainer from `compile` on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+
+from graphc.errors import DataError, ModeError
+from graphc.frontend.layers.layer import Layer
+from graphc.frontend.seeds import generator
+from graphc.ir.node import Tensor
+from graphc.ir.tree import Tree, leaves, like
+
+from .batches import Arrays, Batch, Examples
+from .history import History
+from .progress import Progress, progress
+from .running import Build, Run, compiled, interpreted, signature
+from .steps import Objective, Outputs, Updates, predict_step, test_step, train_step
+
+Measured = Callable[[Layer, Objective, Outputs, Tensor], tuple[Outputs, Updates]]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How `fit` goes through the data."""
+
+    epochs: int = 1
+    initial_epoch: int = 0
+    batch_size: int = 32
+    shuffle: bool = True
+    seed: int | None = None
+    verbose: int | str = "auto"
+
+
+@final
+@dataclass(slots=True)
+class Trainer:
+    """Runs the steps of a model, compiling each for the form of the data when it first meets it."""
+
+    model: Layer
+    target: str | None
+    run_eagerly: bool
+    objective: Objective | None = None
+    _steps: dict[object, Run] = field(default_factory=dict)
+
+    def fit(self, data: Examples, validation: Examples | None, plan: Schedule) -> History:
+        """Train for some epochs; the numbers of each, those of validation with a val_ in front."""
+        step = self._train(data)
+        batches = -(-data.count // plan.batch_size)
+        history = History({"epochs": plan.epochs, "steps": batches, "verbose": plan.verbose != 0})
+        order = generator(plan.seed)
+        for epoch in range(plan.initial_epoch, plan.epochs):
+            rows = order.permutation(data.count) if plan.shuffle else None
+            shown = progress(plan.verbose, batches, f"epoch {epoch + 1}/{plan.epochs}")
+            numbers = self._run(step, data.batches(plan.batch_size, rows), shown)
+            if validation is not None:
+                tested = self.evaluate(validation, plan.batch_size, 0)
+                numbers |= {f"val_{name}": value for name, value in tested.items()}
+            shown.finish(numbers)
+            history.add(epoch, numbers)
+        return history
+
+    def evaluate(self, data: Examples, batch_size: int, verbose: int | str) -> dict[str, float]:
+        """The loss and all metrics over the data."""
+        step = self._test(data)
+        shown = progress(verbose, -(-data.count // batch_size), "evaluate")
+        numbers = self._run(step, data.batches(batch_size), shown)
+        shown.finish(numbers)
+        return numbers
+
+    def train_on_batch(self, batch: Examples) -> dict[str, float]:
+        """One step of training on all examples together; its own loss and metrics."""
+        return self._run(self._train(batch), batch.batches(batch.count), progress(0, 1, ""))
+
+    def predict(self, data: Examples, batch_size: int, verbose: int | str) -> Tree[np.ndarray]:
+        """The outputs for all examples."""
+        step = self._step("predict", lambda x: predict_step(self.model, x), data)
+        shown = progress(verbose, -(-data.count // batch_size), "predict")
+        parts: list[Tree[np.ndarray]] = []
+        for batch in data.batches(batch_size):
+            parts.append(step(batch.inputs))
+            shown.advance({})
+        shown.finish({})
+        columns = zip(*map(leaves, parts), strict=True)
+        return like(parts[0], [np.concatenate(c) for c in columns])  # pyright: ignore
+
+    def _run(self, step: Run, batches: Iterable[Batch], shown: Progress) -> dict[str, float]:
+        """One pass over the batches: the only place where steps follow one another."""
+        means = self._objective().means
+        means.reset()
+        for batch in batches:
+            shown.advance(_numbers(step(batch.inputs, batch.targets)))
+        return means.values()
+
+    def _train(self, data: Examples) -> Run:
+        return self._measured("train", train_step, data)
+
+    def _test(self, data: Examples) -> Run:
+        return self._measured("test", test_step, data)
+
+    def _measured(self, kind: str, build: Measured, data: Examples) -> Run:
+        objective = self._objective()
+        if not isinstance(data.targets, np.ndarray):
+            raise DataError(
+                "a loss needs targets, one array with a row per example",
+                received=type(data.targets).__name__,
+                fix="give them as y, beside the inputs x",
+            )
+        run = self._step(kind, lambda x, y: build(self.model, objective, x, y), data)
+        if self.model.output_shape is not None:
+            objective.loss.check_targets(data.targets, self.model.output_shape)
+        return run
+
+    def _step(self, kind: str, build: Build, data: Examples) -> Run:
+        """The step for data of this form; made when there is none yet."""
+        arguments = (data.inputs,) if kind == "predict" else (data.inputs, data.targets)
+        found = self._steps.get(self._key(kind, arguments))
+        if found is None:
+            name = f"{self.model.name}_{kind}"
+            if self.run_eagerly:
+                found = interpreted(build, self.target)
+            else:
+                found = compiled(build, arguments, self.target, name)
+            # The key is taken again: building made the weights.
+            self._steps[self._key(kind, arguments)] = found
+        return found
+
+    def _key(self, kind: str, arguments: tuple[Arrays, ...]) -> object:
+        return kind, signature(*arguments), tuple(map(id, self.model.trainable_weights))
+
+    def _objective(self) -> Objective:
+        if self.objective is None:
+            raise ModeError(
+                f"{self.model.name} has no loss and no optimizer yet",
+                fix='call model.compile(optimizer="adam", loss=...) first',
+            )
+        return self.objective
+
+
+def _numbers(outputs: object) -> Mapping[str, float]:
+    assert isinstance(outputs, dict), "steps answer numbers by name"
+    return {name: float(value) for name, value in outputs.items()}
