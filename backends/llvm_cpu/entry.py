@@ -42,6 +42,13 @@ def open_function(module: Module, kernel: Kernel, name: str, scratch: int = 0) -
     """Begin a function of a kernel and load what its arguments point to."""
     arguments = [(f"{POINTER} noalias", "args"), (I32, "chunk"), (I32, "nchunks")]
     f = Function(module, name, arguments)
+    place, others = open_place(f, kernel, scratch)
+    chunk, chunks = (f.cast("zext", I32, f"%{n}", I64) for n in ("chunk", "nchunks"))
+    return Entry(f, place, chunk, chunks, others)
+
+
+def open_place(f: Function, kernel: Kernel, scratch: int = 0) -> tuple[Place, tuple[str, ...]]:
+    """What the argument %args of a function points to: buffers and sizes, then scratch buffers."""
     buffers, sizes = [b.name for b in buffers_of(kernel)], size_names(kernel)
 
     def cell(position: int, type_: str) -> str:
@@ -52,5 +59,4 @@ def open_function(module: Module, kernel: Kernel, name: str, scratch: int = 0) -
     values = [cell(len(pointers) + i, I64) for i in range(len(sizes))]
     named = dict(zip(buffers, pointers))
     place = Place(f, kernel.axes, named, dict(zip(sizes, values)))
-    chunk, chunks = (f.cast("zext", I32, f"%{n}", I64) for n in ("chunk", "nchunks"))
-    return Entry(f, place, chunk, chunks, tuple(pointers[len(buffers) :]))
+    return place, tuple(pointers[len(buffers) :])

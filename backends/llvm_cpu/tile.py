@@ -1,0 +1,311 @@
+"""How a contraction is cut: the register tile, the part of each axis that one item covers.
+
+A `Tile` is a value that can be printed, tuned and cached. The choice looks at shapes and at the
+number of registers, never at threads; its constants are sizes of caches that nearly all machines
+have, and none of them changes results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import prod
+
+from graphc.kernels.kernel import Kernel
+from graphc.kernels.roles import Contraction
+
+from .host import Target
+from .operands import Box, Group
+
+UNKNOWN = 64
+"""What a size that is not known counts for."""
+PANEL_BYTES = 1 << 19
+"""Of the second operand under one step of the sum: half of a large second-level cache."""
+ITEM_BYTES = 1 << 18
+"""Of the second operand for one item, and of scratch for results that wait."""
+BOX_BYTES = 3 << 16
+"""Of a copy of the first operand."""
+ITEM_PRODUCTS = 1 << 20
+"""Multiplications worth an item of their own: about ten microseconds."""
+ENOUGH_ITEMS = 8
+LONG_ROW = 64
+"""Rows of the last M axis up to this many belong to one item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """The register tile is (outer x inner) rows by `vectors` vectors for each sum.
+
+    `spans` are the values of an axis that one item (M) or one step of the sum (K) covers; an axis
+    without a span is covered whole. An item does `panels` panels of `vectors` vectors of N.
+    """
+
+    outer: int
+    inner: int
+    vectors: int
+    unroll: int = 4
+    panels: int = 1
+    spans: tuple[tuple[str, int], ...] = ()
+
+    def span(self, axis: str) -> int | None:
+        """The values of an axis that are done together; None for all."""
+        return dict(self.spans).get(axis)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the register tile."""
+        return self.outer * self.inner
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the choice of a tile looks at."""
+
+    kernel: Kernel
+    c: Contraction
+    groups: tuple[Group, ...] | None
+    """The coordinates of the box of `a`, if it needs one."""
+    lanes: int
+    registers: int
+    per_vector: int
+    """Registers of one vector: 2 where lanes of float64 fill two."""
+
+    @property
+    def sums(self) -> int:
+        """How many sums share `a`."""
+        return len(self.c.sums)
+
+    @property
+    def bytes(self) -> int:
+        """Of one element while computing."""
+        return self.c.a.dtype.itemsize
+
+    def known(self, axis: str) -> int | None:
+        """The size of an axis, if it is known and each of its values always exists."""
+        a = self.kernel.axis(axis)
+        return a.size if isinstance(a.size, int) and a.part is None else None
+
+    def length(self, axis: str) -> int:
+        """The size of an axis, or a guess."""
+        size = self.kernel.axis(axis).size
+        return size if isinstance(size, int) else UNKNOWN
+
+
+def shape_of(c: Contraction, groups: tuple[Group, ...] | None, target: Target) -> Shape:
+    """The facts about a contraction on a machine."""
+    per_vector = max(1, c.a.dtype.itemsize // 4)
+    return Shape(c.kernel, c, groups, target.lanes, target.registers, per_vector)
+
+
+def choose_tile(s: Shape) -> Tile:
+    """The tile that needs the fewest cycles by count, then spans that fit the caches."""
+    outer, inner, vectors = _registers(s)
+    depth = _unroll(s, outer * inner * vectors)
+    return _with_spans(s, Tile(outer, inner, vectors, depth))
+
+
+# ---------------------------------------------------------------------------- registers
+
+
+def _registers(s: Shape) -> tuple[int, int, int]:
+    """(outer rows, inner rows, vectors) of the register tile."""
+    m = s.c.m
+    inner, outer = s.known(m[-1]), s.known(m[-2]) if len(m) > 1 else 1
+    best: tuple[float, tuple[int, int, int]] | None = None
+    for vectors in range(1, 7):
+        width = vectors * s.sums * s.per_vector
+        most = (s.registers - 2 - width) // width
+        if most < 1 and vectors > 1:
+            break
+        for rows in range(1, max(1, most) + 1):
+            shape = _rows(rows, outer, inner)
+            cost = _columns(s, vectors) * _cycles_of_rows(shape, inner, outer, width)
+            found = (round(cost, 6), (*shape, vectors))
+            best = found if best is None or found < best else best
+    assert best, "there is always a tile of one row"
+    return best[1]
+
+
+def _rows(rows: int, outer: int | None, inner: int | None) -> tuple[int, int]:
+    """Rows of a short last axis that is covered whole are taken from two axes."""
+    if inner is None or outer is None or inner >= rows or inner < 1:
+        return 1, rows if inner is None else min(rows, max(1, inner))
+    return max(1, min(outer, rows // inner)), inner
+
+
+def _columns(s: Shape, vectors: int) -> float:
+    """Panels per useful column."""
+    n = s.known(s.c.n[-1])
+    if n is None:
+        return 1.0 / vectors + 0.02 * vectors
+    return -(-n // (vectors * s.lanes)) / max(1, n / s.lanes)
+
+
+def _cycles_of_rows(
+    shape: tuple[int, int], inner: int | None, outer: int | None, width: int
+) -> float:
+    """Cycles per step of the sum and per row."""
+    if inner is None or inner == 0:
+        return _cycles(shape[0] * shape[1], width) / (shape[0] * shape[1])
+    total = outer or shape[0]
+    turns = sum(
+        _cycles(a * b, width) for a in _pieces(total, shape[0]) for b in _pieces(inner, shape[1])
+    )
+    return turns / max(1, total * inner)
+
+
+def _pieces(size: int, most: int) -> list[int]:
+    count = -(-size // most) if size else 0
+    return [size // count + (i < size % count) for i in range(count)]
+
+
+def _cycles(rows: int, width: int) -> float:
+    """Two products and two loads per cycle, eight products on their way; rows save traffic."""
+    products, loads = rows * width, rows + width
+    return max(products / 2, loads / 2, 4.0) + 0.02 * loads + 0.06 * width
+
+
+def _unroll(s: Shape, products: int) -> int:
+    """Steps of the sum that are written out: a divisor of the innermost axis if there is one."""
+    size = s.known(s.c.k[-1])
+    most = max(1, min(8, 192 // products))
+    if size is None or size == 0:
+        return min(4, most)
+    if size <= most:
+        return size
+    preferred = [u for u in (4, 5, 6, 3, 8, 7, 2) if u <= max(2, most) and size % u == 0]
+    return preferred[0] if preferred else min(4, most)
+
+
+# ---------------------------------------------------------------------------- spans
+
+
+def _with_spans(s: Shape, tile: Tile) -> Tile:
+    products = ITEM_PRODUCTS
+    while True:
+        found = _cut(s, tile, products)
+        if _items(s, found) >= ENOUGH_ITEMS or products < ITEM_PRODUCTS // 64:
+            return found
+        products //= 2
+
+
+def _cut(s: Shape, tile: Tile, products: int) -> Tile:
+    """Spans for items of about so many products."""
+    width = tile.vectors * s.lanes
+    steps = prod(map(s.length, s.c.k))
+    least = dict.fromkeys(s.c.m[:-1], 1) | {s.c.m[-1]: _last_span(s, tile)}
+    if _fits(s, width, {**least, **{n: s.length(n) for n in s.c.k}}) and _sum_is_known(s):
+        panels = max(1, min(_panels(s, width), ITEM_BYTES // max(1, steps * width * s.bytes)))
+        spans, panels = _cut_rows(s, tile, steps * width, panels, products)
+    else:
+        rows, panels = _cut_waiting(s, tile)
+        spans = {**rows, **_cut_sum(s, width, rows)}
+    return replace(tile, panels=panels, spans=tuple(sorted(_without_whole(s, spans).items())))
+
+
+def _sum_is_known(s: Shape) -> bool:
+    """Whether a box may hold all of K: the boxes are as large as sizes say, at least."""
+    return s.groups is None or all(s.known(n) is not None for n in s.c.k)
+
+
+def _panels(s: Shape, width: int) -> int:
+    return -(-s.length(s.c.n[-1]) // width)
+
+
+def _last_span(s: Shape, tile: Tile) -> int:
+    """Rows of the last axis of M in one item at least."""
+    size = s.known(s.c.m[-1])
+    return size if size is not None and size <= LONG_ROW else tile.inner
+
+
+def _cut_sum(s: Shape, width: int, rows: Mapping[str, int]) -> dict[str, int]:
+    """Spans of K, outermost first, until a step fits the caches."""
+    spans = {n: s.length(n) for n in s.c.k}
+    for n in s.c.k:
+        if s.groups is not None and s.known(n) is None:
+            spans[n] = 1 if len(s.c.k) > 1 else 4 * UNKNOWN
+    found: dict[str, int] = {n: x for n, x in spans.items() if s.known(n) is None}
+    for n in s.c.k:
+        size = spans[n]
+        while size > 1 and not _fits(s, width, {**rows, **spans, n: size}):
+            size -= max(1, size // 8)
+        if size != spans[n]:
+            found[n] = spans[n] = _balanced(spans[n], size)
+    return found
+
+
+def _balanced(size: int, most: int) -> int:
+    """Spans of equal size, none above `most`."""
+    return -(-size // -(-size // most))
+
+
+def _fits(s: Shape, width: int, spans: Mapping[str, int]) -> bool:
+    steps = prod(spans[n] for n in s.c.k)
+    if steps * width * s.sums * s.bytes > PANEL_BYTES:
+        return False
+    return _box_bytes(s, spans) <= BOX_BYTES
+
+
+def _box_bytes(s: Shape, spans: Mapping[str, int]) -> int:
+    if s.groups is None:
+        return 0
+    names = [n for g in s.groups for n, _ in g.steps]
+    box = Box(s.c.a, s.groups, {n: spans.get(n, 1) for n in names})
+    return box.elements * s.bytes
+
+
+def _cut_rows(
+    s: Shape, tile: Tile, products_per_row: int, panels: int, products: int
+) -> tuple[dict[str, int], int]:
+    """Spans of M where the whole sum is done at once: the last two axes up to so many products."""
+    m, last = s.c.m, _last_span(s, tile)
+    spans = dict.fromkeys(m[:-1], 1) | {m[-1]: last}
+    if s.groups is None or len(m) == 1:
+        panels = max(1, min(panels, products // max(1, products_per_row * last)))
+    wanted = max(1, products // max(1, products_per_row * panels))
+    whole_sum = {n: s.length(n) for n in s.c.k}
+
+    def grown(axis: str, size: int) -> bool:
+        return _box_bytes(s, {**spans, **whole_sum, axis: size}) <= BOX_BYTES
+
+    if s.known(m[-1]) != last:
+        count = max(1, min(32, wanted // tile.inner))
+        while count > 1 and not grown(m[-1], count * tile.inner):
+            count -= 1
+        spans[m[-1]] = count * tile.inner
+    elif len(m) > 1:
+        most = s.known(m[-2]) or 1
+        count = max(1, min(most, wanted // max(1, last)))
+        count = max(tile.outer, count // tile.outer * tile.outer)
+        while count > 1 and not grown(m[-2], count):
+            count -= 1
+        spans[m[-2]] = count
+    return spans, panels
+
+
+def _cut_waiting(s: Shape, tile: Tile) -> tuple[dict[str, int], int]:
+    """Spans of M where results wait in scratch for the rest of the sum."""
+    m = s.c.m
+    width = tile.vectors * s.lanes * s.sums * s.bytes
+    spans = {n: s.known(n) or (8 * tile.inner if n == m[-1] else 1) for n in m}
+    panels = _panels(s, tile.vectors * s.lanes)
+    while panels > 1 and prod(spans.values()) * width * panels > ITEM_BYTES:
+        panels -= 1
+    for n in (m[-1], *m[:-1]):
+        least = tile.inner if n == m[-1] else 1
+        while spans[n] > least and prod(spans.values()) * width * panels > ITEM_BYTES:
+            spans[n] = max(least, spans[n] - least)
+    return spans, panels
+
+
+def _without_whole(s: Shape, spans: Mapping[str, int]) -> dict[str, int]:
+    """Only the spans that cut something."""
+    return {n: x for n, x in spans.items() if s.known(n) is None or x < (s.known(n) or 0)}
+
+
+def _items(s: Shape, tile: Tile) -> int:
+    width = tile.vectors * s.lanes
+    counts = [-(-_panels(s, width) // tile.panels)]
+    counts += [-(-s.length(n) // (tile.span(n) or s.length(n) or 1)) for n in s.c.m]
+    counts += [s.length(n) for n in (*s.c.batch, *s.c.n[:-1])]
+    return prod(counts)
