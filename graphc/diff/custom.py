@@ -89,7 +89,8 @@ def _one_each(found: object, inputs: Sequence[Tensor]) -> list[Tensor]:
             received=f"{len(cts)} cotangents",
             expected=f"{len(inputs)}, with None for zero",
         )
-    return [zeros_like(x) if ct is None else matching(ct, x) for ct, x in zip(cts, inputs)]
+    full = [zeros_like(x) if ct is None else ct for ct, x in zip(cts, inputs)]
+    return matching("cotangent", full, "input", inputs)
 
 
 def _renamed(depth: int, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Graph:

@@ -21,7 +21,7 @@ def jvp(
     There is one tangent per input, of its shape or broadcast to it.
     """
     points = differentiable("input", inputs)
-    flows = [matching(t, x) for t, x in zip(tangents, points, strict=True)]
+    flows = matching("tangent", tangents, "input", points)
     found = push_forward(outputs, points, flows)
     return [zeros_like(y) if t is None else t for y, t in zip(outputs, found)]
 
@@ -34,5 +34,6 @@ def hessian_vector_product(
     v has the structure of wrt. It is the tangent of the gradient (Pearlmutter 1994), so it costs
     about two gradients.
     """
-    gradient = leaves(grad(loss, wrt))
-    return like(wrt, jvp(gradient, leaves(wrt), leaves(vector)))
+    points = leaves(wrt)
+    directions = [vector] if isinstance(wrt, Tensor) else leaves(vector)
+    return like(wrt, jvp(leaves(grad(loss, wrt)), points, directions))

@@ -88,16 +88,17 @@ def _stack(
     back: Linear, kept: Tensors, ys: Tensors, inputs: Tensors, carries: int, scanned: int,
     length: Size, reverse: bool,
 ) -> list[Tensor]:  # fmt: skip
-    """Values of all steps: outputs of the scan where it has them, else of a wider scan."""
-    known = dict(zip(back.outputs[carries:], ys[carries:]))
-    missing = [t for t in kept if t not in known]
+    """Values of all steps: outputs of the scan if it has them all, else of a wider scan."""
+    stacks = dict(zip(back.outputs[carries:], ys[carries:]))
+    missing = [t for t in kept if t not in stacks]
     if missing:
-        wider = graph(back.inputs, [*back.outputs, *missing])
+        rows = [*back.outputs[carries:], *missing]
+        wider = graph(back.inputs, [*back.outputs[:carries], *rows])
         first = carries + scanned
         xs, captured = inputs[carries:first], inputs[first:]
         found = build_scan(wider, inputs[:carries], xs, captured, length, reverse)
-        known.update(zip(missing, found[len(back.outputs) :]))
-    return [known[t] for t in kept]
+        stacks = dict(zip(rows, found[carries:]))
+    return [stacks[t] for t in kept]
 
 
 def scan_jvp(

@@ -61,7 +61,7 @@ def vjp(
     """
     points = differentiable("input", inputs)
     results = differentiable("output", outputs)
-    flows = [matching(ct, y) for ct, y in zip(cotangents, results, strict=True)]
+    flows = matching("cotangent", cotangents, "output", results)
     found = pull_back(results, points, flows)
     return [zeros_like(x) if ct is None else ct for x, ct in zip(points, found)]
 
@@ -85,9 +85,18 @@ def jacobian(output: Tensor, wrt: Tensor) -> Tensor:
     return movement.reshape(stacked, (*output.shape, *wrt.shape))
 
 
-def matching(value: TensorLike, like: Tensor) -> Tensor:
-    """A cotangent or tangent as a tensor of the type it must have."""
-    return convert.broadcast_to(convert.as_tensor(value, like.dtype), like.shape)
+def matching(
+    what: str, values: Sequence[TensorLike], whose: str, tensors: Sequence[Tensor]
+) -> list[Tensor]:
+    """Cotangents or tangents as tensors of the types that they must have."""
+    if len(values) != len(tensors):
+        raise DifferentiationError(
+            f"there is one {what} per {whose}", received=len(values), expected=len(tensors)
+        )
+    return [
+        convert.broadcast_to(convert.as_tensor(v, t.dtype), t.shape)
+        for v, t in zip(values, tensors)
+    ]
 
 
 def differentiable(what: str, tensors: Sequence[Tensor]) -> list[Tensor]:

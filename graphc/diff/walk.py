@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from graphc.errors import DifferentiationError
 from graphc.ir.graph import topological
-from graphc.ir.mode import inside_region
+from graphc.ir.mode import build, inside_region, is_eager
 from graphc.ir.node import Node, Op, Tensor
 from graphc.ops import elementwise, leaf
 from graphc.provenance import building_for
@@ -37,7 +37,8 @@ def pull_back(
         wanted = [_carries(t, active) for t in node.inputs]
         if True not in wanted:
             continue
-        cts = tuple(found.get(t) for t in node.outputs)
+        results = present(node)
+        cts = tuple(found.get(t) for t in results)
         if all(ct is None for ct in cts):
             continue
         if (pull := derivative_of(node.op).pull) is None:
@@ -61,7 +62,7 @@ def push_forward(
         if all(t is None for t in given):
             continue
         with building_for(node.source):
-            for t, tangent in zip(node.outputs, _push(node, given), strict=True):
+            for t, tangent in zip(present(node), _push(node, given), strict=True):
                 if tangent is not None and t.dtype.is_float:
                     found[t] = elementwise.add(found[t], tangent) if t in found else tangent
     return [found.get(t) for t in outputs]
@@ -86,6 +87,15 @@ def derivative_of(op: Op) -> Derivative:
             fix=f"enter one: vjp({op.name}, ...), see graphc/diff/rules.py",
         )
     return found
+
+
+def present(node: Node) -> tuple[Tensor, ...]:
+    """The outputs of a node, to be held while its rule runs.
+
+    In eager mode an output that nobody holds has lost its value, so it is computed once more.
+    """
+    several = len(node.types) > 1 and is_eager()
+    return build(node.op, node.inputs, node.attrs) if several else node.outputs
 
 
 def _carries(t: Tensor, active: set[Node]) -> bool:
