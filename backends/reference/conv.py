@@ -41,6 +41,8 @@ def _grouped(
     """The sum over taps of the strided part of x that the tap sees, times its matrix of w."""
     taps, channels, filters = w.shape[:-2], w.shape[-2], w.shape[-1] // groups
     rows = x.shape[0] * math.prod(counts)
+    if rows == 0:
+        return np.zeros((x.shape[0], *counts, groups * filters), x.dtype)
     total = np.zeros((groups, rows, filters), x.dtype)
     for tap in np.ndindex(taps):
         seen = [

@@ -53,9 +53,9 @@ def times(index: Index, by: Size) -> Index:
 
 
 def floor_div(index: Index, by: Size, ranges: Ranges) -> Index:
-    """floor(index / by) for a positive size."""
-    if isinstance(by, int) and by == 1:
-        return index
+    """floor(index / by) for a positive size; 0 for size 0, where no index exists."""
+    if isinstance(by, int) and by <= 1:
+        return index if by == 1 else ZERO
     if isinstance(index, Affine) and not index.mod:
         if (parts := _whole_and_rest(index, by, ranges)) is not None:
             return parts[0]
@@ -65,8 +65,8 @@ def floor_div(index: Index, by: Size, ranges: Ranges) -> Index:
 
 
 def modulo(index: Index, by: Size, ranges: Ranges) -> Index:
-    """index mod by, in 0 .. by - 1, for a positive size."""
-    if isinstance(by, int) and by == 1:
+    """index mod by, in 0 .. by - 1, for a positive size; 0 for size 0."""
+    if isinstance(by, int) and by <= 1:
         return ZERO
     if isinstance(index, Affine) and not index.mod:
         if (parts := _whole_and_rest(index, by, ranges)) is not None:

@@ -329,7 +329,8 @@ class Fusion:
         if kind == "window":
             group.windows += 1
         if kind == "contract":
-            group.contraction = node
+            assert place is not None, "a contraction is computed at one place"
+            group.contraction, group.contracted = node, place
         use = Use(group, place, inside)
         for x, new in uses_of.from_node(node, use, self.axes, bound):
             if new.place is not None:

@@ -70,7 +70,8 @@ class Axes:
 @dataclass(eq=False)
 class Group:
     """Nodes of one kernel. `stores` are the tensors it writes, `bound` the axes reductions remove,
-    `rows` the axes that one work item must hold because a reduction over them is read again."""
+    `rows` the axes that one work item must hold because a reduction over them is read again,
+    `contracted` the place of the contraction's result."""
 
     serial: int
     kind: Literal["kernel", "scatter", "opaque"] = "kernel"
@@ -80,6 +81,7 @@ class Group:
     places: list[Place] = field(default_factory=list)
     rows: frozenset[int] = frozenset()
     contraction: Node | None = None
+    contracted: Place = ()
     reductions: int = 0
     windows: int = 0
     successors: set[Group] = field(default_factory=set)

@@ -74,8 +74,7 @@ class Writer:
         if node is None or node.op is not conv.conv_op:
             return at
         groups = cast(int, node.attrs["groups"]) * cast(int, node.attrs["batch_groups"])
-        place = next((p for t, p in group.stores.items()), ())
-        last = self.axes.at(place)[-1]
+        last = self.axes.at(group.contracted)[-1]
         filters = node.types[0].shape[-1]
         if groups == 1 or last is None or filters == groups or not isinstance(filters, int):
             return at

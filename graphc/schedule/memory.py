@@ -8,18 +8,16 @@ needs in the arena (scratch of kernels, second buffers of loops) it names as sto
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from graphc.ir.dim import Size
-from graphc.kernels.kernel import Store
+from graphc.kernels.kernel import Reduce
 from graphc.kernels.levels import may_overwrite
-from graphc.kernels.merge import merge_axes
-from graphc.kernels.roles import contraction_of
-from graphc.kernels.settle import settled
-from graphc.kernels.walk import buffers_of
+from graphc.kernels.roles import factors
+from graphc.kernels.walk import buffers_of, roots_of, walk
 
 from .plan import CondStep, KernelStep, Plan, ScanStep, Step, Storage, WhileStep
 from .touch import reads, writes
@@ -56,14 +54,21 @@ class MemoryPlan:
         self.blocks = blocks_of(plan, extra)
         self._first = np.array([b.first for b in self.blocks], np.int64)
         self._last = np.array([b.last for b in self.blocks], np.int64)
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: sizes that did not fit into memory shall not be asked for again."""
         self._largest = np.zeros(len(self.blocks), np.int64)
         self.layout = Layout({s: 0 for b in self.blocks for s in b.storages}, 0, 0)
 
-    def fit(self, value: Callable[[Size], int]) -> Layout:
-        """A layout in which these sizes, and all that came before, have room."""
-        wanted = np.array([value(b.nbytes) for b in self.blocks], np.int64)
-        if np.any(wanted > self._largest):
-            self._largest = np.maximum(wanted, self._largest)
+    def measure(self, value: Callable[[Size], int]) -> np.ndarray:
+        """The bytes of each block at known sizes."""
+        return np.array([value(b.nbytes) for b in self.blocks], np.int64)
+
+    def fit(self, nbytes: np.ndarray) -> Layout:
+        """A layout with room for these bytes, and for all that were asked for before."""
+        if np.any(nbytes > self._largest):
+            self._largest = np.maximum(nbytes, self._largest)
             offsets, total = arrange(self._largest, self._first, self._last)
             places = {s: int(o) for b, o in zip(self.blocks, offsets) for s in b.storages}
             bound = most_alive(self._largest, self._first, self._last)
@@ -142,24 +147,24 @@ def _shared(time: _Time) -> tuple[Block, ...]:
 
 
 def replaces(step: KernelStep, new: Storage, old: Storage) -> bool:
-    """Whether a kernel may write `new` into the memory of `old`, which it reads: only maps may."""
+    """Whether a kernel may write `new` into the memory of `old`, which it reads.
+
+    Only where all stores run over the same axes and nothing is a sum of products: the loops of
+    contractions read an element more than once.
+    """
     kernel, bound = step.kernel, step.bound
     if new.nbytes != old.nbytes or new.dtype.itemsize != old.dtype.itemsize:
         return False
     targets = [s for s in kernel.stores if bound[s.buffer.name] is new]
     sources = [b for b in buffers_of(kernel) if bound[b.name] is old]
-    if len(targets) != 1 or any(s.buffer in sources for s in kernel.stores):
+    if len(targets) != 1 or any(bound[s.buffer.name] is old for s in kernel.stores):
         return False
-    (store,) = targets
-    same = all(b.shape == store.buffer.shape for b in sources)
-    return same and _may_overwrite(step, store, [b.name for b in sources])
-
-
-def _may_overwrite(step: KernelStep, store: Store, names: Sequence[str]) -> bool:
-    kernel = step.kernel
-    if not all(may_overwrite(kernel, store, n) for n in names):
+    shape, axes = targets[0].buffer.shape, targets[0].axes
+    if any(b.shape != shape for b in sources) or any(s.axes != axes for s in kernel.stores):
         return False
-    return contraction_of(merge_axes(settled(kernel))) is None
+    if any(factors(e) for e in walk(roots_of(kernel)) if isinstance(e, Reduce)):
+        return False
+    return all(may_overwrite(kernel, targets[0], b.name) for b in sources)
 
 
 # ---------------------------------------------------------------------------- offsets

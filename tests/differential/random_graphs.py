@@ -152,9 +152,20 @@ BINARY = [
 ]  # fmt: skip
 
 
+def _is_exact(t: Tensor) -> bool:
+    """Whether backends have the same bits: only then may a step (floor, <, argmax) follow."""
+    return "leaf" in t.node.op.traits or not t.dtype.is_float
+
+
 def _unary(m: Maker) -> Tensor | None:
     op = m.one_of(SAFE_UNARY)
-    x = m.pick(lambda t: t.dtype.is_float or (op not in FLOAT_ONLY and t.dtype.kind in "iu"))
+    steps = op in (elementwise.floor, elementwise.round, elementwise.sign)
+    x = m.pick(
+        lambda t: (
+            (t.dtype.is_float or (op not in FLOAT_ONLY and t.dtype.kind in "iu"))
+            and (not steps or _is_exact(t))
+        )
+    )
     return None if x is None else op(x)
 
 
@@ -171,10 +182,11 @@ def _partner(m: Maker, x: Tensor, kind: DType | None = None) -> Tensor:
 
 def _binary(m: Maker) -> Tensor | None:
     op = m.one_of(BINARY)
-    x = m.pick(lambda t: t.dtype.kind in "iuf")
+    steps = op in (elementwise.less, elementwise.equal)
+    x = m.pick(lambda t: t.dtype.kind in "iuf" and (not steps or _is_exact(t)))
     if x is None:
         return None
-    y = _partner(m, x)
+    y = m.new_input(x.shape, x.dtype) if steps else _partner(m, x)
     if op in (elementwise.floor_divide, elementwise.remainder) and x.dtype.is_float:
         y = elementwise.add(elementwise.abs(y), 0.7)
         x = elementwise.mul(x, 1.37)
@@ -189,7 +201,7 @@ def _where(m: Maker) -> Tensor | None:
 
 def _cast(m: Maker) -> Tensor | None:
     x, kind = m.pick(), dtypes.as_dtype(str(m.one_of(DTYPES)))
-    if x is None or (x.dtype.is_float and not kind.is_float and kind.kind != "b"):
+    if x is None or (x.dtype.is_float and not kind.is_float):
         return None
     return convert.cast(x, kind)
 
@@ -204,12 +216,11 @@ def _reduce(m: Maker) -> Tensor | None:
 
 
 def _arg(m: Maker) -> Tensor | None:
-    x = m.pick(lambda t: t.ndim > 0 and t.dtype.kind != "b")
+    x = m.pick(lambda t: t.ndim > 0 and t.dtype.kind != "b" and _is_exact(t))
     if x is None or 0 in m.concrete(x.shape):
         return None
     op = m.one_of([reduce.argmax, reduce.argmin])
-    whole = elementwise.round(x) if x.dtype.is_float else x
-    return op(whole, int(m.rng.integers(x.ndim)))
+    return op(x, int(m.rng.integers(x.ndim)))
 
 
 def _softmax(m: Maker) -> Tensor | None:
@@ -374,11 +385,11 @@ def _scatter(m: Maker) -> Tensor | None:
 
 
 def _sort(m: Maker) -> Tensor | tuple[Tensor, ...] | None:
-    x = m.pick(lambda t: t.ndim > 0)
+    x = m.pick(lambda t: t.ndim > 0 and _is_exact(t))
     if x is None:
         return None
     if x.dtype.is_float:
-        x = elementwise.round(elementwise.mul(x, 2))  # ties, so that stability shows
+        x = elementwise.round(x)  # ties, so that stability shows
     return (
         index.top_k(x, min(2, min(m.concrete(x.shape[-1:]))), -1)
         if (isinstance(x.shape[-1], int) and m.chance(0.3))
