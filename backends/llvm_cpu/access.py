@@ -10,7 +10,7 @@ from __future__ import annotations
 from graphc.dtypes import DType, bfloat16, bool_, float16
 
 from .text import Function
-from .types import F16, F32, I32, Number, like, literal, memory_type, value_type
+from .types import F16, F32, I32, Number, like, literal, memory_type, prefix_mask, value_type
 
 
 def read(
@@ -36,6 +36,9 @@ def write(
     stored, narrowed = memory_type(dtype, lanes), narrow(f, dtype, lanes, value)
     if mask is None:
         f.store(stored, narrowed, pointer)
+    elif mask == prefix_mask(lanes, 1):
+        # LLVM 22 makes a wider scalar store of a masked one that truncates and has one lane.
+        f.store(memory_type(dtype), f.lane(stored, str(narrowed), 0), pointer)
     else:
         f.masked_store(stored, narrowed, pointer, mask)
 

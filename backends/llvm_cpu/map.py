@@ -46,6 +46,7 @@ class MapEmitter:
         self.body, self.place, self.f = body, body.place, body.f
         self.kernel, self.schedule = kernel, schedule
         self.order = {a.name: i for i, a in enumerate(kernel.axes)}
+        self.parents = {a.name: a.part.parent for a in kernel.axes if a.part}
         self.rows = Rows(body, schedule.lanes)
         self.span: Range | None = None
         """The part of the vector axis that belongs to this item."""
@@ -155,7 +156,8 @@ class MapEmitter:
         if not free and self.schedule.lanes in open_axes and self.schedule.lanes not in removed:
             free = [self.schedule.lanes] if removed or not scalars else []
         axis = (free or scalars or open_axes)[0]
-        return axis, [s for s in stores if axis in s.axes and self.follows(s, stores)]
+        others = [s for s in stores if axis in s.axes and self.follows(s, stores)]
+        return axis, [first, *(s for s in others if s is not first)]
 
     def follows(self, s: Store, stores: Sequence[Store]) -> bool:
         """Whether nothing that must be read before this store is left for a later loop."""
@@ -214,7 +216,8 @@ class MapEmitter:
     def reductions(self, roots: Sequence[Expr], keep: bool = False) -> None:
         """Compute what is ready here, so that it is known from here on."""
         body = self.body
-        for level in reductions_ready(roots, self.place.bound(), body.memo):
+        bound, parents = self.place.bound(), self.parents
+        for level in reductions_ready(roots, bound, body.memo, parents):
             groups: dict[frozenset[str], list[Reduce]] = {}
             for e in level:
                 groups.setdefault(frozenset(e.axes), []).append(e)
@@ -249,7 +252,7 @@ class MapEmitter:
 
     def has_part(self, axis: str) -> bool:
         """Whether another axis counts inside the parts that this one numbers."""
-        return any(a.part and a.part.parent == axis for a in self.place.axes.values())
+        return axis in self.parents.values()
 
     def start(self, e: Reduce) -> Vectors:
         """The identity, once per vector that is accumulated."""

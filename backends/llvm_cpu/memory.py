@@ -69,11 +69,8 @@ class Memory:
             return [self._broadcast(e, inside)]
         where = self.address(e.buffer, e.index)
         if where.step in (1, -1):
-            pointer = self._or_fill(e, where.pointer, inside)
-            backward = where.step == -1 and inside is True
-            if where.step == 1 or backward:
-                groups = range(place.lanes.groups)
-                return [self._dense(e, pointer, g, backward) for g in groups]
+            groups = range(place.lanes.groups)
+            return [self._dense(e, where, g, inside) for g in groups]
         return [self._gather(e, where, g, inside) for g in range(place.lanes.groups)]
 
     def _broadcast(self, e: Load, inside: Condition) -> str:
@@ -82,16 +79,15 @@ class Memory:
         value = access.read(f, dtype, 0, pointer)
         return self.place.splat(value_type(dtype), value)
 
-    def _dense(self, e: Load, pointer: str, group: int, backward: bool) -> str:
+    def _dense(self, e: Load, where: Address, group: int, inside: Condition) -> str:
         f, width, dtype = self.f, self.place.width, e.buffer.dtype
-        mask = self._guard(e, group)
-        first = group * width
-        element = memory_type(dtype)
-        if not backward:
-            at = f.gep(element, pointer, first)
+        mask, first = self._guard(e, group), group * width
+        if where.step == 1:
+            at = self._or_fill(e, f.gep(memory_type(dtype), where.pointer, first), inside)
             return access.read(f, dtype, width, at, mask, self._fill(e))
-        at = f.gep(element, pointer, -(first + width - 1))
-        value = access.read(f, dtype, width, at, mask and self._turned(I1, mask), self._fill(e))
+        last = f.gep(memory_type(dtype), where.pointer, -(first + width - 1))
+        turned = mask and self._turned(I1, mask)
+        value = access.read(f, dtype, width, self._or_fill(e, last, inside), turned, self._fill(e))
         return self._turned(value_type(dtype), value)
 
     def _turned(self, element: str, value: str) -> str:

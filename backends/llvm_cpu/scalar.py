@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from graphc.dtypes import DType, bfloat16, bool_, float16
 from graphc.kernels.kernel import Op
 
-from . import access
+from . import access, vector_math
 from . import scalar_cells as c
 from .text import Function
-from .types import F32, bytes_of, element_of, lanes_of, literal, mangled, value_type
+from .types import bytes_of, literal, mangled, value_type
 
 LOGICAL = frozenset({"logical_and", "logical_or", "logical_xor", "logical_not"})
 
@@ -87,36 +87,13 @@ def cast(f: Function, old: DType, new: DType, lanes: int, x: str) -> str:
 # ---------------------------------------------------------------------------- the table
 
 
-def _libm(name: str) -> c.Emit:
-    """A function of the mathematical library, lane by lane."""
-
-    def emit(f: Function, t: str, *args: str) -> str:
-        element, lanes = element_of(t), lanes_of(t)
-        called = name + ("f" if element == F32 else "")
-        if not lanes:
-            return f.call(t, called, [(t, a) for a in args])
-        result = "poison"
-        for i in range(lanes):
-            one = f.call(element, called, [(element, f.lane(t, a, i)) for a in args])
-            result = f.insert(t, result, one, i)
-        return result
-
-    return emit
-
-
-def _sigmoid(f: Function, t: str, a: str) -> str:
-    grown = _libm("exp")(f, t, c.negate(f, t, a))
-    one = literal(t, 1.0)
-    return f.binary("fdiv", t, one, f.binary("fadd", t, one, grown))
-
-
-def _math(name: str) -> Row:
-    return (_libm(name), None, None, None)
+def _math(name: str) -> c.Emit:
+    return lambda f, t, *args: vector_math.function(f, name, t, *args)
 
 
 Row = tuple[c.Emit | None, c.Emit | None, c.Emit | None, c.Emit | None]
 
-i, n, same = c.instruction, c.intrinsic, c.unchanged
+i, n, m, same = c.instruction, c.intrinsic, _math, c.unchanged
 equal, differ, never, ever = c.compare("eq"), c.compare("ne"), c.always(0), c.always(1)
 less, less_equal = c.compare("lt"), c.compare("le")
 below, not_above = c.compare("lt", unsigned=True), c.compare("le", unsigned=True)
@@ -132,14 +109,14 @@ EMIT: dict[str, Row] = {
     "ceil":         (n("ceil"),          same,                 same,                   same),
     "round":        (n("roundeven"),     same,                 same,                   same),
     "trunc":        (n("trunc"),         same,                 same,                   same),
-    "sqrt":         (n("sqrt"),          None,                 None,                   None),
-    "rsqrt":        (c.rsqrt,            None,                 None,                   None),
-    "sigmoid":      (_sigmoid,           None,                 None,                   None),
+    "sqrt":         (m("sqrt"),          None,                 None,                   None),
+    "rsqrt":        (m("rsqrt"),         None,                 None,                   None),
+    "sigmoid":      (m("sigmoid"),       None,                 None,                   None),
     "isnan":        (c.is_nan,           never,                never,                  never),
     "isinf":        (c.is_inf,           never,                never,                  never),
     "isfinite":     (c.is_finite,        ever,                 ever,                   ever),
-    "logical_not":  (None,               None,                 None,                   c.invert_bool),
-    "bitwise_not":  (None,               c.invert,             c.invert,               c.invert_bool),
+    "logical_not":  (None,               None,                 None,                   c.flip),
+    "bitwise_not":  (None,               c.invert,             c.invert,               c.flip),
 
     "add":          (i("fadd"),          i("add"),             i("add"),               whole),
     "sub":          (i("fsub"),          i("sub"),             i("sub"),               None),
@@ -149,7 +126,7 @@ EMIT: dict[str, Row] = {
     "remainder":    (c.remainder,        c.remainder_signed,   c.remainder_unsigned,   None),
     "maximum":      (c.extreme("gt"),    n("smax"),            n("umax"),              whole),
     "minimum":      (c.extreme("lt"),    n("smin"),            n("umin"),              pair),
-    "pow":          (_libm("pow"),       c.power(True),        c.power(False),         None),
+    "pow":          (m("pow"),           c.power(True),        c.power(False),         None),
     "equal":        (equal,              equal,                equal,                  equal),
     "not_equal":    (differ,             differ,               differ,                 differ),
     "less":         (less,               less,                 below,                  below),
@@ -171,4 +148,4 @@ MATH = (
 )
 COMBINE = {"sum": "add", "prod": "mul", "max": "maximum", "min": "minimum"}
 # fmt: on
-EMIT |= {name: _math(name) for name in MATH}
+EMIT |= {name: (_math(name), None, None, None) for name in MATH}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from . import libm
 from .text import Function
 from .types import I1, Number, bytes_of, element_of, like, literal
 
@@ -14,6 +15,7 @@ Emit = Callable[..., str]
 
 
 def unchanged(_f: Function, _t: str, a: str) -> str:
+    """a"""
     return a
 
 
@@ -23,62 +25,76 @@ def instruction(name: str) -> Emit:
 
 
 def intrinsic(name: str) -> Emit:
+    """`llvm.<name>` of values of one type."""
     return lambda f, t, *args: f.intrinsic(name, t, *args)
 
 
 def compare(relation: str, unsigned: bool = False) -> Emit:
+    """A relation, of unsigned integers where that is said."""
     return lambda f, t, a, b: f.relate(relation, t, a, b, unsigned)
 
 
 def always(value: float) -> Emit:
+    """The same truth value everywhere."""
     return lambda f, t, *args: literal(like(t, I1), value)
 
 
 def negate(f: Function, t: str, a: str) -> str:
+    """-a"""
     return f.emit(f"fneg {t} {a}", "neg")
 
 
 def negate_integer(f: Function, t: str, a: str) -> str:
+    """-a, which leaves the least integer as it is."""
     return f.binary("sub", t, literal(t, 0), a)
 
 
 def invert(f: Function, t: str, a: str) -> str:
+    """Every bit turned."""
     return f.binary("xor", t, a, literal(t, -1))
 
 
-def invert_bool(f: Function, t: str, a: str) -> str:
+def flip(f: Function, t: str, a: str) -> str:
+    """The other truth value."""
     return f.binary("xor", t, a, literal(t, True))
 
 
 def absolute(f: Function, t: str, a: str) -> str:
+    """|a|, which leaves the least integer as it is."""
     return f.blend(f.relate("lt", t, a, literal(t, 0)), t, negate_integer(f, t, a), a)
 
 
 def sign(f: Function, t: str, a: str) -> str:
+    """-1, 0 or 1; NaN and zeros stay as they are."""
     zero = literal(t, 0)
     below = f.blend(f.relate("lt", t, a, zero), t, literal(t, -1.0), a)
     return f.blend(f.relate("gt", t, a, zero), t, literal(t, 1.0), below)
 
 
 def sign_integer(f: Function, t: str, a: str) -> str:
+    """-1, 0 or 1."""
     zero = literal(t, 0)
     above = f.blend(f.relate("gt", t, a, zero), t, literal(t, 1), zero)
     return f.blend(f.relate("lt", t, a, zero), t, literal(t, -1), above)
 
 
 def sign_unsigned(f: Function, t: str, a: str) -> str:
+    """0 or 1."""
     return f.blend(f.relate("ne", t, a, literal(t, 0)), t, literal(t, 1), a)
 
 
 def is_nan(f: Function, t: str, a: str) -> str:
+    """a != a"""
     return f.emit(f"fcmp uno {t} {a}, {a}", "nan")
 
 
 def is_inf(f: Function, t: str, a: str) -> str:
+    """|a| = infinity"""
     return f.relate("eq", t, f.intrinsic("fabs", t, a), literal(t, float("inf")))
 
 
 def is_finite(f: Function, t: str, a: str) -> str:
+    """|a| < infinity"""
     return f.relate("lt", t, f.intrinsic("fabs", t, a), literal(t, float("inf")))
 
 
@@ -92,11 +108,8 @@ def extreme(relation: str) -> Emit:
     return emit
 
 
-def rsqrt(f: Function, t: str, a: str) -> str:
-    return f.binary("fdiv", t, literal(t, 1.0), f.intrinsic("sqrt", t, a))
-
-
 def multiply_add(f: Function, t: str, a: str, b: str, c: str) -> str:
+    """a * b + c"""
     return f.binary("add", t, f.binary("mul", t, a, b), c)
 
 
@@ -106,7 +119,7 @@ def multiply_add(f: Function, t: str, a: str, b: str, c: str) -> str:
 def divide(f: Function, t: str, a: str, b: str) -> str:
     """floor(a / b) as NumPy rounds it: from the remainder, so that the quotient is exact."""
     zero, one = literal(t, 0.0), literal(t, 1.0)
-    rest = f.binary("frem", t, a, b)
+    rest = libm.call(f, "fmod", t, a, b)
     quotient = f.binary("fdiv", t, f.binary("fsub", t, a, rest), b)
     down = f.binary("and", like(t, I1), f.relate("ne", t, rest, zero), _differ(f, t, rest, b))
     quotient = f.blend(down, t, f.binary("fsub", t, quotient, one), quotient)
@@ -122,7 +135,7 @@ def divide(f: Function, t: str, a: str, b: str) -> str:
 def remainder(f: Function, t: str, a: str, b: str) -> str:
     """a - floor(a / b) * b, exact, with the sign of b."""
     zero = literal(t, 0.0)
-    rest = f.binary("frem", t, a, b)
+    rest = libm.call(f, "fmod", t, a, b)
     moved = f.blend(_differ(f, t, rest, b), t, f.binary("fadd", t, rest, b), rest)
     signed_zero = f.intrinsic("copysign", t, zero, b)
     return f.blend(f.relate("eq", t, rest, zero), t, signed_zero, moved)
@@ -144,6 +157,7 @@ def _safe(f: Function, t: str, b: str, signed: bool) -> str:
 
 
 def divide_signed(f: Function, t: str, a: str, b: str) -> str:
+    """floor(a / b); 0 where b = 0, and -a where b = -1."""
     zero, safe = literal(t, 0), _safe(f, t, b, signed=True)
     quotient = f.binary("sdiv", t, a, safe)
     rest = f.binary("sub", t, a, f.binary("mul", t, quotient, safe))
@@ -155,6 +169,7 @@ def divide_signed(f: Function, t: str, a: str, b: str) -> str:
 
 
 def remainder_signed(f: Function, t: str, a: str, b: str) -> str:
+    """a - floor(a / b) * b; 0 where b = 0."""
     zero = literal(t, 0)
     rest = f.binary("srem", t, a, _safe(f, t, b, signed=True))
     move = f.binary("and", like(t, I1), f.relate("ne", t, rest, zero), _differ(f, t, rest, b))
@@ -162,11 +177,13 @@ def remainder_signed(f: Function, t: str, a: str, b: str) -> str:
 
 
 def divide_unsigned(f: Function, t: str, a: str, b: str) -> str:
+    """a / b; 0 where b = 0."""
     quotient = f.binary("udiv", t, a, _safe(f, t, b, signed=False))
     return f.blend(f.relate("eq", t, b, literal(t, 0)), t, literal(t, 0), quotient)
 
 
 def remainder_unsigned(f: Function, t: str, a: str, b: str) -> str:
+    """a modulo b; 0 where b = 0."""
     return f.binary("urem", t, a, _safe(f, t, b, signed=False))
 
 
@@ -190,7 +207,7 @@ def power(signed: bool) -> Emit:
             return result
         unit = f.relate("eq", t, absolute(f, t, a), one)
         negative = f.relate("lt", t, b, literal(t, 0))
-        vanishes = f.binary("and", like(t, I1), negative, invert_bool(f, like(t, I1), unit))
+        vanishes = f.binary("and", like(t, I1), negative, flip(f, like(t, I1), unit))
         return f.blend(vanishes, t, literal(t, 0), result)
 
     return emit

@@ -5,7 +5,7 @@ A reduction is ready at a place of the loops when all its free axes are bound th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from .build import axes_of
@@ -14,21 +14,30 @@ from .walk import children, roots_of, walk
 
 
 def reductions_ready(
-    roots: Iterable[Expr], bound: frozenset[str], done: Collection[Expr] = ()
+    roots: Iterable[Expr],
+    bound: frozenset[str],
+    done: Collection[Expr] = (),
+    parents: Mapping[str, str] | None = None,
 ) -> list[list[Reduce]]:
     """The reductions computable where `bound` axes are bound, by level.
 
     Each level needs only those before it. What lies below expressions that are `done` is left out.
+    `parents` maps axes that count inside a part to the axis of parts, which must be bound too.
     """
+    parent = parents or {}
     level: dict[Expr, int] = {}
     found: dict[int, list[Reduce]] = {}
     for e in walk_until(roots, done):
         below = max((level.get(c, 0) for c in children(e)), default=0)
-        here = isinstance(e, Reduce) and e.free <= bound
+        here = isinstance(e, Reduce) and e.free | _parents(e, parent) <= bound
         if isinstance(e, Reduce) and here:
             found.setdefault(below, []).append(e)
         level[e] = below + here
     return [found[n] for n in sorted(found)]
+
+
+def _parents(e: Reduce, parent: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(parent[n] for n in e.axes if n in parent) - frozenset(e.axes)
 
 
 def walk_until(roots: Iterable[Expr], done: Collection[Expr]) -> list[Expr]:
