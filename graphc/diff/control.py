@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from graphc.errors import DifferentiationError
 from graphc.ir.graph import Graph, graph, topological
 from graphc.ir.mode import build
-from graphc.ir.node import Tensor
+from graphc.ir.node import AttrValue, Tensor
 from graphc.ops import control as op
 from graphc.ops import convert, elementwise
 
@@ -110,7 +110,7 @@ def _joined(depth: int, sides: Sequence[Linear]) -> Joined:
 
 
 def _branch(joined: Joined, predicate: Tensor, inputs: Tensors, flow: Flow, like: Tensors) -> Flow:
-    attrs = dict(zip(("then_body", "else_body"), joined.regions))
+    attrs: dict[str, AttrValue] = dict(zip(("then_body", "else_body"), joined.regions))
     given = (predicate, *joined.arguments(inputs, flow, like))
     found = build(op.cond_op, given, attrs) if joined.outputs else ()
     return spread_out(found, joined.outputs, joined.count)

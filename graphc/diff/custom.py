@@ -21,7 +21,8 @@ from .linearize import parameters
 from .reverse import matching
 from .rules import zeros_like
 
-Backward = Callable[..., TensorLike | Sequence[TensorLike | None] | None]
+Cotangents = TensorLike | Sequence[TensorLike | None] | None
+Backward = Callable[..., Cotangents]
 Function = Callable[..., tuple[Tree[Tensor], Backward]]
 
 
@@ -81,7 +82,7 @@ def _traced(
         return body, _renamed(depth, [*own, *extra, *rest], back.outputs), captured, forms[0]
 
 
-def _one_each(found: object, inputs: Sequence[Tensor]) -> list[Tensor]:
+def _one_each(found: Cotangents, inputs: Sequence[Tensor]) -> list[Tensor]:
     cts = list(found) if isinstance(found, tuple | list) else [found]
     if len(cts) != len(inputs):
         raise DifferentiationError(
@@ -90,7 +91,7 @@ def _one_each(found: object, inputs: Sequence[Tensor]) -> list[Tensor]:
             expected=f"{len(inputs)}, with None for zero",
         )
     full = [zeros_like(x) if ct is None else ct for ct, x in zip(cts, inputs)]
-    return matching("cotangent", full, "input", inputs)
+    return matching("cotangent", full, "input", inputs)  # pyright: ignore[reportArgumentType]
 
 
 def _renamed(depth: int, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Graph:

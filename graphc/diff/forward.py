@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree, leaves, like
-from graphc.ops.convert import TensorLike
+from graphc.ops.convert import TensorLike, as_tensor
 
 from .reverse import differentiable, grad, matching
 from .rules import zeros_like
@@ -34,6 +34,5 @@ def hessian_vector_product(
     v has the structure of wrt. It is the tangent of the gradient (Pearlmutter 1994), so it costs
     about two gradients.
     """
-    points = leaves(wrt)
-    directions = [vector] if isinstance(wrt, Tensor) else leaves(vector)
-    return like(wrt, jvp(leaves(grad(loss, wrt)), points, directions))
+    directions = [as_tensor(vector)] if isinstance(wrt, Tensor) else leaves(vector)  # pyright: ignore[reportArgumentType]
+    return like(wrt, jvp(leaves(grad(loss, wrt)), leaves(wrt), directions))  # pyright: ignore[reportArgumentType]

@@ -47,6 +47,8 @@ def scan_vjp(
     first = carries + scanned  # where captured inputs begin
     with tracing() as depth:
         back = pull_body(depth, body, wanted, flags(cts), carries)
+        if not back.numbers():
+            return [None] * len(inputs)
         number = {t: i for i, t in enumerate(back.inputs)}
         needed = needed_values(back, back.inputs[:first])
         rows = [t for t in needed if carries <= number.get(t, -1) < first]
@@ -78,9 +80,10 @@ def _backward_step(
     arriving = [back.symbols[j] for j in flows]
     totals = [back.inputs[i] for i in sums]
     inputs = parameters(depth, types_of([*arriving, *totals, *scanning, *shared]))
-    rest = inputs[len(arriving) + len(totals) :]
-    swap = dict(zip([*arriving, *scanning, *shared], [*inputs[: len(arriving)], *rest]))
-    added = map(elementwise.add, inputs[len(arriving) :], back.placed(sums, swap))
+    flowing, running = inputs[: len(flows)], inputs[len(flows) : len(flows) + len(sums)]
+    rest = inputs[len(flows) + len(sums) :]
+    swap = dict(zip([*arriving, *scanning, *shared], [*flowing, *rest]))
+    added = map(elementwise.add, running, back.placed(sums, swap))
     return graph(inputs, [*back.placed(flows, swap), *added, *back.placed(columns, swap)])
 
 
@@ -109,6 +112,8 @@ def scan_jvp(
     ranges = ((0, carries), (carries, carries + scanned), (carries + scanned, len(inputs)))
     with tracing() as depth:
         ahead = push_body(depth, body, flags(tangents), carries)
+        if not ahead.numbers():
+            return [None] * len(body.outputs)
         groups = [[i for i in ahead.symbols if a <= i < b] for a, b in ranges]
         seen = ahead.numbers(carries)
         given = [
@@ -145,6 +150,8 @@ def while_vjp(
     with tracing() as depth:
         back = pull_body(depth, body, wanted, flags(cts), carries)
         flows, sums = list(back.symbols), back.numbers(carries)
+        if not back.numbers():
+            return [None] * len(inputs)
         counting = _counted(depth, body, condition)
         regions = _backward_loop(depth, back, body, flows, sums, carries)
     zero = leaf.uniform((), 0, dtypes.int32)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, Union
 
 Leaf = TypeVar("Leaf")
+Other = TypeVar("Other")
 Tree = Union[Leaf, tuple["Tree[Leaf]", ...], list["Tree[Leaf]"], dict[str, "Tree[Leaf]"], None]
 
 
@@ -24,7 +25,7 @@ def leaves(tree: Tree[Leaf]) -> list[Leaf]:
     return [tree]
 
 
-def like(tree: Tree[Leaf], flat: Sequence[object]) -> Tree[object]:
+def like(tree: Tree[Leaf], flat: Sequence[Other]) -> Tree[Other]:
     """The flat list arranged as the tree is."""
     items = iter(flat)
     result = _fill(tree, items)
@@ -32,12 +33,12 @@ def like(tree: Tree[Leaf], flat: Sequence[object]) -> Tree[object]:
     return result
 
 
-def tree_map(function: Callable[..., object], *trees: Tree[Leaf]) -> Tree[object]:
+def tree_map(function: Callable[..., Other], *trees: Tree[Leaf]) -> Tree[Other]:
     """The function applied to the leaves of trees of one form."""
     return like(trees[0], [function(*xs) for xs in zip(*map(leaves, trees), strict=True)])
 
 
-def _fill(tree: Tree[Leaf], items: Iterator[object]) -> Tree[object]:
+def _fill(tree: Tree[Leaf], items: Iterator[Other]) -> Tree[Other]:
     if tree is None:
         return None
     if isinstance(tree, dict):

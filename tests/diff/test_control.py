@@ -77,6 +77,17 @@ def test_unused_carries_are_not_carried_back() -> None:
     assert backward.attrs["carries"] == 1
 
 
+def test_parts_that_do_not_meet() -> None:
+    """A cotangent of one carry, a derivative by what only the other depends on: zero, no loop."""
+    a, b, xs = leaf.placeholder((2,)), leaf.placeholder((2,)), leaf.placeholder((5, 2))
+    (p, _), _ = control.scan(lambda c, x: ((c[0] * 2.0, c[1] * x), ()), (a, b), xs)
+    q, r = control.while_loop(lambda c: c[0][0] < 9, lambda c: (c[0] * 2.0, c[1] * b), (a, b))
+    for y, x in ((p, b), (p, xs), (q, b)):
+        for result in (grad(y.sum(), x), *jvp([y], [x], [1.0])):
+            assert result.node.op is leaf.full_op
+    assert grad(r.sum(), b).node.op is not leaf.full_op
+
+
 @pytest.mark.parametrize("length", [0, 1, 7])
 def test_lengths(length: int) -> None:
     rows = np.linspace(-0.9, 1.1, 2 * length).reshape(length, 2)
