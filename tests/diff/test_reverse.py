@@ -16,6 +16,7 @@ from graphc.ir.mode import evaluating_with
 from graphc.ir.node import Tensor
 from graphc.ops import activation, control, convert, elementwise, index, leaf, matmul, reduce
 from graphc.ops.elementwise import exp, log1p, maximum, where
+from graphc.ops.variable import variable
 from graphc.provenance import user_source
 
 from .checking import check
@@ -288,6 +289,17 @@ def test_eager_and_static_agree() -> None:
         eager = both(leaf.eager_leaf(data))
     for a, b in zip(static, eager):
         np.testing.assert_allclose(b.numpy(), a, rtol=1e-13)
+
+
+def test_variables_in_both_modes() -> None:
+    """A variable needs no watching; in eager mode its derivative is at the present value."""
+    v = variable(3.0, "float64")
+    assert evaluate([grad(v * v, v)]) == [6.0]
+    with evaluating_with(lambda node, inputs: evaluate_node(node, inputs, {})):
+        first = grad(v * v, v)
+        assert (first.numpy(), grad(first, v).numpy()) == (6.0, 2.0)
+        v.assign(5.0)
+        assert grad(v * v, v).numpy() == 10.0
 
 
 def _chain(layers: int) -> tuple[Tensor, list[Tensor]]:
