@@ -24,6 +24,8 @@ from .touch import reads, writes
 
 ALIGN = 64
 """Offsets are multiples of a cache line, which is also the widest vector register."""
+UNHEARD_OF = 1 << 48
+"""Bytes that no machine has; more would only overflow when added."""
 
 Extra = Mapping[Step, tuple[Storage, ...]]
 
@@ -63,7 +65,7 @@ class MemoryPlan:
 
     def measure(self, value: Callable[[Size], int]) -> np.ndarray:
         """The bytes of each block at known sizes."""
-        return np.array([value(b.nbytes) for b in self.blocks], np.int64)
+        return np.array([min(value(b.nbytes), UNHEARD_OF) for b in self.blocks], np.int64)
 
     def fit(self, nbytes: np.ndarray) -> Layout:
         """A layout with room for these bytes, and for all that were asked for before."""

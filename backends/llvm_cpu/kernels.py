@@ -1,0 +1,184 @@
+"""From the steps of a plan to machine code: emitted once per distinct kernel, cached, linked.
+
+A kernel is found again by its canonical text. What its emission answered (phases, scratch) is kept
+in the cache beside the object, so that a second process emits and compiles nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from graphc import dtypes
+from graphc.dtypes import DType
+from graphc.ir.dim import Size, named, parse_size, product, substitute
+from graphc.kernels.canonical import canonical
+from graphc.kernels.kernel import Kernel
+from graphc.kernels.printer import show
+from graphc.kernels.walk import size_names
+from graphc.schedule.plan import CopyStep, CumulativeStep, KernelStep, SortStep, Step, Storage
+
+from . import cache, estimate, jit, ordered, ordered_sort, runtime_ir
+from .contract import emit_contraction
+from .emit_map import emit_map
+from .emitted import Emitted, Phase
+from .host import Target, host
+from .module import Module
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """A step as functions to call: their unit, phases, and the cells that arguments point to."""
+
+    unit: jit.Unit
+    phases: tuple[Phase, ...]
+    pointers: tuple[Storage, ...]
+    numbers: tuple[Size, ...]
+    work: Size
+    scratch: tuple[Storage, ...] = ()
+    """Storages of this step alone; they are among the pointers."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Native:
+    """A form whose functions are in memory: (address, items) of each phase."""
+
+    form: Form
+    phases: tuple[tuple[int, Size], ...]
+
+
+def native_steps(steps: Sequence[Step]) -> dict[Step, Native]:
+    """Machine code for the kernels, sorts, running sums and copies among the steps."""
+    forms = {step: form for step in steps if (form := form_of(step)) is not None}
+    codes = jit.load([form.unit for form in forms.values()])
+    return {
+        step: Native(form, tuple((code[p.function_name], p.items) for p in form.phases))
+        for (step, form), code in zip(forms.items(), codes)
+    }
+
+
+def form_of(step: Step) -> Form | None:
+    """The form of a step; None if the interpreter does it itself."""
+    match step:
+        case KernelStep():
+            return _kernel(step)
+        case SortStep():
+            return _sort(step)
+        case CumulativeStep():
+            return _cumulative(step)
+        case CopyStep():
+            return copy_form(step.source, step.target)
+        case _:
+            return None
+
+
+# ---------------------------------------------------------------------------- fused kernels
+
+
+_emitted: dict[str, Emitted] = {}
+
+
+def _kernel(step: KernelStep) -> Form:
+    common = canonical(step.kernel)
+    text = show(common.kernel)
+    emitted, write = emission(common.kernel, text)
+    sizes = tuple(map(named, common.sizes))
+    meaning: dict[str, Size] = dict(zip(size_names(common.kernel), sizes))
+    phases = tuple(Phase(p.function_name, substitute(p.items, meaning)) for p in emitted.phases)
+    scratch = tuple(_scratch(d, substitute(n, meaning)) for d, n in emitted.scratch)
+    pointers = (*(step.bound[n] for n in common.buffers), *scratch)
+    unit = jit.Unit(f"kernel\n{text}", write, tuple(p.function_name for p in phases))
+    return Form(unit, phases, pointers, sizes, estimate.work_of(step.kernel), scratch)
+
+
+def emission(kernel: Kernel, text: str) -> tuple[Emitted, Callable[[], str]]:
+    """What emitting a kernel answers, and how to get the IR text."""
+    target = host()
+    key = cache.key_of("emitted", text, target.key())
+    if key not in _emitted and (data := cache.lookup(key)) is not None:
+        _emitted[key] = decoded(data)
+    if key in _emitted:
+        return _emitted[key], lambda: emit(kernel, target)[1].text()
+    emitted, module = emit(kernel, target)
+    cache.store(key, encoded(emitted))
+    _emitted[key] = emitted
+    return emitted, module.text
+
+
+def emit(kernel: Kernel, target: Target) -> tuple[Emitted, Module]:
+    """A kernel as IR: the generator of contractions if it wants it, else that of maps."""
+    module = Module(target)
+    emitted = emit_contraction(module, kernel, target)
+    return emitted or emit_map(module, kernel, target), module
+
+
+def encoded(emitted: Emitted) -> bytes:
+    """As it is kept in the cache."""
+    phases = [[p.function_name, str(p.items)] for p in emitted.phases]
+    scratch = [[d.name, str(n)] for d, n in emitted.scratch]
+    return json.dumps([phases, scratch]).encode()
+
+
+def decoded(data: bytes) -> Emitted:
+    """The inverse of `encoded`."""
+    phases, scratch = json.loads(data)
+    return Emitted(
+        tuple(Phase(name, parse_size(items)) for name, items in phases),
+        tuple((dtypes.BY_NAME[d], parse_size(n)) for d, n in scratch),
+    )
+
+
+def _scratch(dtype: DType, elements: Size) -> Storage:
+    return Storage("scratch", dtype, (elements,), "arena")
+
+
+# ---------------------------------------------------------------------------- other steps
+
+
+def copy_form(source: Storage, target: Storage) -> Form:
+    """target = source."""
+    size = target.nbytes
+    phase = Phase("graphc_copy", size // runtime_ir.COPY_UNIT + 1)
+    return Form(runtime_unit(), (phase,), (source, target), (size,), size * 2)
+
+
+def runtime_unit() -> jit.Unit:
+    """The interpreter and the copy kernel."""
+    return jit.unit_of(runtime_ir.runtime_module(host()).text(), *runtime_ir.NAMES)
+
+
+def _around(shape: tuple[Size, ...], axis: int) -> tuple[Size, Size, Size]:
+    """(outer, length, inner) around an axis."""
+    return product(shape[:axis]), shape[axis], product(shape[axis + 1 :])
+
+
+def _sort(step: SortStep) -> Form:
+    module = Module(host())
+    ordered_sort.emit_sort(module, step)
+    name = ordered_sort.sort_name(step)
+    outer, length, inner = _around(step.x.shape, step.axis)
+    rows = outer * inner
+    scratch = _scratch(dtypes.uint8, ordered_sort.scratch_bytes(step.x.dtype, rows, length))
+    return Form(
+        jit.unit_of(module.text(), name),
+        (Phase(name, rows),),
+        (step.x, step.values, step.indices, scratch),
+        (rows, length, inner),
+        rows * length * (32 * estimate.PER_NANOSECOND),
+        (scratch,),
+    )
+
+
+def _cumulative(step: CumulativeStep) -> Form:
+    module = Module(host())
+    ordered.emit_cumulative(module, step, host())
+    name = ordered.cumulative_name(step)
+    outer, length, inner = _around(step.x.shape, step.axis)
+    return Form(
+        jit.unit_of(module.text(), name),
+        (Phase(name, outer * inner),),
+        (step.x, step.y),
+        (outer, length, inner),
+        outer * length * inner * (2 * estimate.PER_NANOSECOND),
+    )

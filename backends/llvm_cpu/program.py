@@ -1,0 +1,230 @@
+"""A compiled program: one native call that runs a whole plan, and what surrounds it.
+
+A call patches the words that depend on sizes, inputs and outputs, then runs the table. The native
+code returns every few milliseconds, so that Python can act on signals: Ctrl-C stops a call that
+has not begun to change variables, any other is finished first.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+from weakref import WeakSet
+
+import numpy as np
+
+from graphc.errors import OutOfMemoryError, OutOfRangeError
+from graphc.ir.dim import names_of
+from graphc.ops.variable import Variable
+from graphc.schedule.memory import Layout, MemoryPlan
+from graphc.schedule.plan import Plan, Step
+
+from . import jit, steps
+from .arena import Arena, address_of, aligned_array
+from .estimate import PER_NANOSECOND
+from .kernels import native_steps, runtime_unit
+from .pool import Pool, pool
+from .words import Sizes
+
+SLICE = 20_000_000 * PER_NANOSECOND
+"""Estimated work after which native code looks up."""
+KNOWN_SIZES = 256
+"""For how many combinations of sizes the prepared numbers are kept."""
+
+_prototype = ctypes.CFUNCTYPE(
+    ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
+    ctypes.c_int64,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """All that depends on sizes."""
+
+    words: np.ndarray
+    nbytes: np.ndarray
+    shapes: tuple[tuple[int, ...], ...]
+
+
+@final
+class LLVMExecutable:
+    """A plan as machine code, with its memory. Calls from several threads take turns."""
+
+    def __init__(self, plan: Plan, variables: Sequence[Variable] = ()) -> None:
+        native = native_steps(steps.all_steps(plan))
+        code = jit.load([runtime_unit()])[0]
+        self.plan, self.variables = plan, tuple(variables)
+        self.table = steps.table_of(plan, native, code["graphc_copy"])
+        self.memory_plan = MemoryPlan(plan, self.table.extra)
+        self._run = _prototype(code["graphc_run"])
+        self._position = ctypes.c_int64()
+        self._names = self._size_names()
+        self._arena = Arena()
+        self._prepared: dict[tuple[int, ...], Prepared] = {}
+        self._current: Prepared | None = None
+        self._layout: Layout | None = None
+        self._bind_places()
+        self.lock = threading.Lock()
+        _living.add(self)
+
+    def run(self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
+        """The results; updates the storage of variables.
+
+        Raises:
+            OutOfRangeError: a check of the plan failed.
+            OutOfMemoryError: the intermediate arrays or the results do not fit into memory.
+        """
+        with self.lock:
+            results = self._begin(inputs, sizes)
+            with pool() as crew:
+                status = self._call(crew)
+        if status:
+            check = self.table.checks[status - 1]
+            raise OutOfRangeError(check.problem, source=check.source)
+        return results
+
+    def profile(
+        self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]
+    ) -> list[tuple[Step, float]]:
+        """One call, kernel by kernel: each step that ran with its seconds, in order."""
+        found: list[tuple[Step, float]] = []
+        with self.lock:
+            self._begin(inputs, sizes)
+            with pool() as crew:
+                status = -1
+                while status < 0:
+                    begin = time.perf_counter()
+                    status = self._slice(crew, -1)
+                    seconds = time.perf_counter() - begin
+                    if status < 0:
+                        found.append((self.table.steps[self._position.value - 1], seconds))
+        return found
+
+    def needs(self, sizes: Mapping[str, int]) -> int:
+        """Bytes of the arena at these sizes."""
+        with self.lock:
+            self._prepare(sizes)
+            return self.memory_plan.layout.nbytes
+
+    # ------------------------------------------------------------------ a call
+
+    def _begin(self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
+        """Everything in its place; the arrays that will hold the results."""
+        prepared = self._prepare(sizes)
+        array = self.table.memory.array
+        results = [aligned_array(s, t) for s, t in zip(prepared.shapes, self._result_types)]
+        for cell, index in self._inputs:
+            array[cell] = address_of(inputs[index])
+        for cell, index in self._outputs:
+            array[cell] = address_of(results[index])
+        for cell, index in self._variables:
+            array[cell] = address_of(self.variables[index].storage)
+        self._position.value = 0
+        return results
+
+    def _call(self, crew: Pool) -> int:
+        """Run slices to the end; the status."""
+        status = -1
+        try:
+            while status < 0:
+                status = self._slice(crew, SLICE)
+        except BaseException:
+            if status < 0 and self._position.value > self.table.commit:
+                self._finish(crew)
+            raise
+        return status
+
+    def _finish(self, crew: Pool) -> None:
+        """The rest of a call that has begun to change variables, whatever signals come."""
+        status = -1
+        while status < 0:
+            try:
+                status = self._slice(crew, SLICE)
+            except BaseException:
+                continue
+        for variable in self.variables:
+            variable.changed()
+
+    def _slice(self, crew: Pool, budget: int) -> int:
+        position = ctypes.addressof(self._position)
+        return self._run(self.table.records, position, crew.parallel, crew.state, budget)
+
+    # ------------------------------------------------------------------ sizes and memory
+
+    def _prepare(self, sizes: Mapping[str, int]) -> Prepared:
+        """Set all words that depend on sizes, and see that the arena is large enough."""
+        key = tuple([sizes[n] for n in self._names])
+        prepared = self._prepared.get(key)
+        if prepared is None:
+            if len(self._prepared) >= KNOWN_SIZES:
+                self._prepared.clear()
+            prepared = self._prepared[key] = self._measure(sizes)
+        if prepared is not self._current:
+            # Nothing is current while words change, in case a fork or an interrupt comes between.
+            self._current = None
+            self._place(prepared.nbytes)
+            self.table.memory.set_values(prepared.words)
+            self._current = prepared
+        return prepared
+
+    def _measure(self, sizes: Mapping[str, int]) -> Prepared:
+        values = Sizes(sizes)
+        shapes = tuple(tuple(map(values.value, s.shape)) for s in self._results)
+        nbytes = self.memory_plan.measure(values.value)
+        return Prepared(self.table.memory.values(values), nbytes, shapes)
+
+    def _place(self, nbytes: np.ndarray) -> None:
+        """Give arena storages their addresses."""
+        layout = self.memory_plan.fit(nbytes)
+        if layout is self._layout:
+            return
+        self._layout = None
+        try:
+            self._arena.grow(layout.nbytes, self.plan.name)
+        except OutOfMemoryError:
+            self.memory_plan.forget()
+            raise
+        array = self.table.memory.array
+        for storage, cell in self._placed:
+            array[cell] = self._arena.address + layout.offsets[storage]
+        self._layout = layout
+
+    def _size_names(self) -> tuple[str, ...]:
+        """The named sizes that anything here depends on."""
+        shapes = (size for s in self.plan.storages for size in s.shape)
+        found = self.table.memory.names.union(*map(names_of, shapes))
+        return tuple(sorted(found.union(*(names_of(b.nbytes) for b in self.memory_plan.blocks))))
+
+    def _bind_places(self) -> None:
+        """Which cells each call sets, and what for."""
+
+        def cells(place: str) -> list[tuple[int, int]]:
+            found = self.table.cells.items()
+            return [(cell.position, s.index) for s, cell in found if s.place == place]
+
+        outputs = {s.index: s for s in self.plan.storages if s.place == "output"}
+        assert sorted(outputs) == list(range(len(outputs))), "outputs are numbered from 0"
+        self._results = [outputs[i] for i in range(len(outputs))]
+        self._result_types = [s.dtype.numpy for s in self._results]
+        self._inputs, self._outputs = cells("input"), cells("output")
+        self._variables = cells("variable")
+        arena = ((s, cell.position) for s, cell in self.table.cells.items() if s.place == "arena")
+        self._placed = list(arena)
+
+
+_living: WeakSet[LLVMExecutable] = WeakSet()
+
+
+def _renew_locks() -> None:
+    """In a forked child no other thread lives that could release a lock."""
+    for executable in _living:
+        executable.lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)

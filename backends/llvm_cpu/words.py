@@ -1,0 +1,128 @@
+"""The plain memory that the interpreter works on: i64 words, some of which depend on sizes.
+
+Words are collected first and then laid out in one array, because addresses of words are words too.
+What they mean is decided in `steps.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from graphc.ir import dim
+from graphc.ir.dim import Size
+
+MOST_CHUNKS = 16
+SMALLEST_SHARED = 10_000 * 32
+"""Work (see `estimate.py`) below which waking other threads costs more than it saves."""
+_LARGEST = (1 << 62) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The address of the word at this position."""
+
+    position: int
+
+    def __add__(self, words: int) -> Address:
+        return Address(self.position + words)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """In how many chunks a phase runs; one where there is little to do."""
+
+    items: Size
+    work: Size
+
+
+Word = int | dim.Dim | Address | Chunks
+
+
+class Sizes:
+    """The values of sizes at one call; every polynomial is evaluated once."""
+
+    def __init__(self, named: Mapping[str, int]) -> None:
+        self.named = named
+        self._known: dict[Size, int] = {}
+
+    def value(self, size: Size) -> int:
+        """The value of a size."""
+        if isinstance(size, int):
+            return size
+        if size not in self._known:
+            self._known[size] = dim.evaluate(size, self.named)
+        return self._known[size]
+
+    def word(self, word: dim.Dim | Chunks) -> int:
+        """The number that a word holds at these sizes."""
+        if isinstance(word, dim.Dim):
+            return min(self.value(word), _LARGEST)
+        if self.value(word.work) < SMALLEST_SHARED:
+            return 1
+        return max(1, min(self.value(word.items), MOST_CHUNKS))
+
+
+@final
+class Words:
+    """Words in the making."""
+
+    def __init__(self) -> None:
+        self._words: list[Word] = []
+
+    def add(self, *words: Word) -> Address:
+        """Append words; the address of the first one."""
+        start = Address(len(self._words))
+        self._words.extend(words)
+        return start
+
+    def lay_out(self) -> Memory:
+        """The words as memory."""
+        return Memory(self._words)
+
+
+@final
+class Memory:
+    """Laid out words. Those that depend on sizes are 0 until `set_sizes`."""
+
+    def __init__(self, words: list[Word]) -> None:
+        self.array = np.zeros(len(words), np.int64)
+        self.start = self.array.ctypes.data
+        self._where: list[int] = []
+        self._symbolic: list[dim.Dim | Chunks] = []
+        known = Sizes({})
+        for position, word in enumerate(words):
+            if isinstance(word, Address):
+                self.array[position] = self.address(word)
+            elif isinstance(word, int):
+                self.array[position] = word
+            elif all(isinstance(size, int) for size in _sizes_in(word)):
+                self.array[position] = known.word(word)
+            else:
+                self._where.append(position)
+                self._symbolic.append(word)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The named sizes that words depend on."""
+        sizes = [x for w in self._symbolic for x in _sizes_in(w)]
+        return frozenset(n for size in sizes for n in dim.names_of(size))
+
+    def address(self, word: Address) -> int:
+        """Where a word lies."""
+        return self.start + 8 * word.position
+
+    def values(self, sizes: Sizes) -> np.ndarray:
+        """The words that depend on sizes, for `set_values`."""
+        return np.array([sizes.word(w) for w in self._symbolic], np.int64)
+
+    def set_values(self, values: np.ndarray) -> None:
+        """Write what `values` has answered."""
+        self.array[self._where] = values
+
+
+def _sizes_in(word: dim.Dim | Chunks) -> tuple[Size, ...]:
+    return (word.items, word.work) if isinstance(word, Chunks) else (word,)
