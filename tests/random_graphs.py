@@ -1,4 +1,8 @@
-"""Random graphs over all families of ops, and values for their inputs; the same for one seed."""
+"""Random graphs over all families of ops, and values for their inputs; the same for one seed.
+
+Steps that jump (comparisons, rounding) are kept away from 0 and whole numbers, where what is equal
+for real numbers may fall on either side.
+"""
 
 from __future__ import annotations
 
@@ -72,6 +76,10 @@ def _bounded(t: Tensor) -> Tensor:
     return elementwise.tanh(t)
 
 
+def _off(t: Tensor) -> Tensor:
+    return elementwise.add(t, 0.3173)
+
+
 # ---------------------------------------------------------------------------- one step each
 
 UNARY = ["neg", "abs", "sign", "floor", "sin", "cos", "tanh", "sigmoid", "erf", "expm1"]
@@ -96,7 +104,8 @@ def _unary(rng, tensors):
             "stop_gradient",
         ]
     )
-    y = getattr(elementwise, op)(_bounded(x) if op == "expm1" else x)
+    shifted = {"expm1": _bounded, "sign": _off, "floor": _off}.get(op, lambda t: t)(x)
+    y = getattr(elementwise, op)(shifted)
     return [y, *([elementwise.sqrt(elementwise.abs(x))] if rng.random() < 0.2 else [])]
 
 
@@ -123,15 +132,15 @@ def _powers(rng, tensors):
 
 def _choose(rng, tensors):
     x = _float(rng, tensors)
-    test = elementwise.less(x, rng.choice([0.0, 0.25]))
-    other = elementwise.equal(elementwise.round(x), 1.0)
+    test = elementwise.less(x, rng.choice([0.0123, 0.26]))
+    other = elementwise.equal(elementwise.round(_off(x)), 1.0)
     logic = rng.choice([elementwise.logical_and, elementwise.logical_or, elementwise.logical_xor])
     test = rng.choice([test, elementwise.logical_not(test), logic(test, other)])
     return [test, elementwise.where(test, x, rng.choice([x, 0.0, -x]))]
 
 
 def _integers(rng, tensors):
-    x = convert.cast(elementwise.mul(_bounded(_float(rng, tensors)), 9.0), rng.choice(
+    x = convert.cast(_off(elementwise.mul(_bounded(_float(rng, tensors)), 9.0)), rng.choice(
         [dtypes.int32, dtypes.int8, dtypes.int64]))  # fmt: skip
     op = rng.choice(
         ["add", "mul", "floor_divide", "remainder", "bitwise_and", "bitwise_xor", "maximum"]
@@ -289,7 +298,7 @@ def _recurrent(rng, tensors):
 def _branches(rng, tensors):
     x = _float(rng, tensors)
     y = _bounded(x)
-    test = elementwise.less(reduce.sum(x), 0.0)
+    test = elementwise.less(reduce.sum(x), 0.0871)
     if rng.random() < 0.5:
         return [control.cond(test, lambda a: a * y, lambda a: a - 1.0, x)]
     less = lambda c: elementwise.less(c[0], 3.0)  # noqa: E731

@@ -129,7 +129,6 @@ PRODUCTS = (
          when=_has_inverse),
     rule("x / (y / z) = x * z / y",   lambda x, y, z: (x / (y / z), x * z / y), "real",
          over=(0.5, 2.0)),
-    rule("(x / y) * y = x",           lambda x, y:    ((x / y) * y, x), "real", over=(0.5, 2.0)),
     rule("(x * y) / y = x",           lambda x, y:    ((x * y) / y, x), "real", over=(0.5, 2.0)),
     rule("(x * a) * b = x * (a*b)",   lambda x, a, b: ((x * a) * b, x * (a * b)), "real",
          kinds=NUMBER, when=_product_fits),

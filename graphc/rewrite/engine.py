@@ -16,15 +16,19 @@ Fired = Callable[[Rule, Node], None]
 
 
 class Table:
-    """Rules by the op they begin with. `allowed` are the kinds of equation to use for floats."""
+    """Rules by the op they begin with, in groups: with each goes how far they must hold for floats.
 
-    def __init__(self, rules: Iterable[Rule], allowed: frozenset[Holds] = ALL) -> None:
-        self._heads: dict[Op, list[tuple[Head, Rule]]] = {}
+    For integers and bools all rules are used, because there every rule holds for all values.
+    """
+
+    def __init__(self, *groups: tuple[Iterable[Rule], frozenset[Holds]]) -> None:
+        self._heads: dict[Op, list[tuple[Head, Rule, bool]]] = {}
         self._chosen: dict[tuple[bool | Op, ...], tuple[tuple[Head, Rule], ...]] = {}
-        self._allowed = allowed
-        for r in rules:
-            for head in r.heads:
-                self._heads.setdefault(head.op, []).append((head, r))
+        for rules, allowed in groups:
+            for r in rules:
+                for head in r.heads:
+                    entry = (head, r, r.holds in allowed)
+                    self._heads.setdefault(head.op, []).append(entry)
 
     def candidates(self, node: Node) -> tuple[tuple[Head, Rule], ...]:
         """The rules whose ops are those of a node and its inputs, and which hold for its dtype."""
@@ -38,10 +42,10 @@ class Table:
         return chosen
 
     def _fitting(self, node: Node, is_float: bool) -> Iterable[tuple[Head, Rule]]:
-        for head, r in self._heads[node.op]:
+        for head, r, for_floats in self._heads[node.op]:
             pairs = zip(head.children, node.inputs)
             fits = all(op is None or op is t.node.op for op, t in pairs)
-            if fits and (r.holds in self._allowed or not is_float):
+            if fits and (for_floats or not is_float):
                 yield head, r
 
 

@@ -90,6 +90,16 @@ SIGMOIDS = (
          ((exp(x) - exp(-x)) / (exp(x) + exp(-x)), tanh(x)), "real"),
 )
 
+# Where y is 0 these are 0 / 0; derivatives of logarithms and quotients are full of them.
+QUOTIENTS = (
+    rule("(x / y) * y = x",             lambda x, y: ((x / y) * y, x), "real", over=POSITIVE),
+    rule("(z / y) * (y * x) = z * x",   lambda x, y, z: ((z / y) * (y * x), z * x), "real",
+         over=POSITIVE),
+    rule("-(x / y) * y = -x",           lambda x, y: (-(x / y) * y, -x), "real", over=POSITIVE),
+    rule("x / (y / z) / z = x / y",     lambda x, y, z: (x / (y / z) / z, x / y), "real",
+         over=POSITIVE),
+)
+
 POWERS = (
     rule("x ** 2 = x * x",              lambda x:    (pow(x, 2), x * x), "real"),
     rule("x ** -1 = 1 / x",             lambda x:    (pow(x, -1), 1 / x), "real", over=POSITIVE),
@@ -194,4 +204,4 @@ SUMS = (
         lambda: log(movement.transpose(_naive(1))[1:3]), holds="real"),
 )  # fmt: skip
 
-STABILIZE = (*FUNCTIONS, *SIGMOIDS, *POWERS, *SUMS)
+STABILIZE = (*FUNCTIONS, *SIGMOIDS, *QUOTIENTS, *POWERS, *SUMS)

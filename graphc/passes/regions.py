@@ -1,0 +1,68 @@
+"""Applying a change to a graph and to the bodies of its loops and branches; used by the passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from graphc.ir.graph import Graph, graph, rewrite, topological
+from graphc.ir.node import Node, Tensor, apply
+from graphc.ops.leaf import parameter, parameter_op
+
+Change = Callable[[Graph], Graph]
+
+
+def everywhere(given: Graph, change: Change, done: dict[Graph, Graph] | None = None) -> Graph:
+    """The change applied to all regions, innermost first, then to the graph itself."""
+    known = {} if done is None else done
+    if given in known:
+        return known[given]
+
+    def replace(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+        if "control" not in node.op.traits:
+            return None
+        attrs = {
+            name: everywhere(value, change, known) if isinstance(value, Graph) else value
+            for name, value in node.attrs.items()
+        }
+        if all(value is node.attrs[name] for name, value in attrs.items()):
+            return None
+        return apply(node.op, inputs, attrs, node.source).outputs
+
+    inner = given
+    if any("control" in node.op.traits for node in given.nodes):
+        inner = graph(given.inputs, rewrite(given.outputs, replace))
+    known[given] = change(inner)
+    return known[given]
+
+
+def region(node: Node, name: str) -> Graph:
+    """A region of a control op."""
+    found = node.attrs[name]
+    assert isinstance(found, Graph), "a region is a graph"
+    return found
+
+
+def count(node: Node, name: str) -> int:
+    """A number among the attributes of a control op."""
+    found = node.attrs[name]
+    assert isinstance(found, int), f"{name} is a number"
+    return found
+
+
+def is_region(given: Graph) -> bool:
+    """Whether a graph is the body of a loop or branch."""
+    return any(t.node.op is parameter_op for t in given.inputs)
+
+
+def used_inputs(given: Graph, outputs: Sequence[Tensor]) -> set[int]:
+    """The positions of the inputs that some outputs of a region need."""
+    needed = set(topological(outputs))
+    return {i for i, t in enumerate(given.inputs) if t.node in needed}
+
+
+def reordered(given: Graph, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Graph:
+    """A region of these tensors, its parameters numbered by their new positions."""
+    depth = next((count(t.node, "depth") for t in given.inputs), 0)
+    fresh = [parameter(depth, i, t.type) for i, t in enumerate(inputs)]
+    known = dict(zip(inputs, fresh))
+    return graph(fresh, rewrite(outputs, lambda node, new: None, known))
