@@ -27,6 +27,7 @@ from graphc.schedule.plan import Plan, Step
 from . import jit, steps
 from .arena import Arena, address_of, aligned_array
 from .estimate import PER_NANOSECOND
+from .explain import explained
 from .kernels import native_steps, runtime_unit
 from .pool import Pool, pool
 from .words import Sizes
@@ -56,7 +57,7 @@ class LLVMExecutable:
     """A plan as machine code, with its memory. Calls from several threads take turns."""
 
     def __init__(self, plan: Plan, variables: Sequence[Variable] = ()) -> None:
-        native = native_steps(steps.all_steps(plan))
+        self.native = native = native_steps(steps.all_steps(plan))
         code = jit.load([runtime_unit()])[0]
         self.plan, self.variables = plan, tuple(variables)
         self.table = steps.table_of(plan, native, code["graphc_copy"])
@@ -110,6 +111,10 @@ class LLVMExecutable:
         with self.lock:
             self._prepare(sizes)
             return self.memory_plan.layout.nbytes
+
+    def explain(self) -> str:
+        """Fusion decisions, steps with the lines they come from, memory."""
+        return explained(self.plan, self.native, self.memory_plan)
 
     # ------------------------------------------------------------------ a call
 

@@ -1,0 +1,57 @@
+"""The CPU backend: plans programs, compiles them, and runs single nodes for eager mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+
+from graphc.ir.graph import graph
+from graphc.ir.node import Node, Op, TensorType, apply, attr_key
+from graphc.ops.leaf import placeholder
+from graphc.schedule.schedule import make_plan
+from graphc.target import Program
+
+from .program import LLVMExecutable
+
+_Key = tuple[Op, tuple[object, ...], tuple[TensorType, ...]]
+MOST_NODES = 4096
+"""How many compiled single nodes are kept."""
+
+
+@final
+class LLVMBackend:
+    """What `graphc.target.Backend` asks for."""
+
+    name = "llvm_cpu"
+
+    def __init__(self) -> None:
+        self._nodes: dict[_Key, LLVMExecutable] = {}
+
+    def compile(self, program: Program) -> LLVMExecutable:
+        """The program as machine code.
+
+        Raises:
+            CompileError: a kernel cannot be compiled, a defect of the code generator.
+        """
+        return LLVMExecutable(make_plan(program), program.variables)
+
+    def evaluate_node(self, inputs: Sequence[np.ndarray], node: Node) -> list[np.ndarray]:
+        """One node on given values, all sizes known. Equal nodes are compiled once."""
+        types = tuple(t.type for t in node.inputs)
+        attrs = tuple((name, attr_key(value)) for name, value in node.attrs.items())
+        key = (node.op, attrs, types)
+        if key not in self._nodes:
+            if len(self._nodes) >= MOST_NODES:
+                self._nodes.clear()
+            self._nodes[key] = self.compile(program_of(node))
+        return self._nodes[key].run([np.ascontiguousarray(a) for a in inputs], {})
+
+
+def program_of(node: Node) -> Program:
+    """A program of one node, with placeholders for its inputs."""
+    types = [t.type for t in node.inputs]
+    inputs = tuple(placeholder(t.shape, t.dtype, name=f"x{i}") for i, t in enumerate(types))
+    outputs = apply(node.op, inputs, node.attrs, node.source).outputs
+    return Program(node.op.name, graph(inputs, outputs), inputs, (), len(outputs), ())
