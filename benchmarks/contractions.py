@@ -31,7 +31,6 @@ from graphc.ir import dim
 from graphc.kernels.kernel import Kernel
 from graphc.kernels.parallel import split_for_parallelism
 from graphc.kernels.phases import split_phases
-from graphc.kernels.roles import contraction_of
 
 B = dim.named("batch")
 IMAGE = Conv(B, (56, 56), 64, 64, (3, 3), pad=1)
@@ -144,7 +143,7 @@ def runner(
 ) -> tuple[Callable[[], None], float]:
     """A call of all kernels that are contractions, and the seconds it took to make it."""
     start = time.perf_counter()
-    made = [Compiled(k) for k in kernels if contraction_of(k)]
+    made = [Compiled(k) for k in kernels if plan_of(k, host())]
     seconds = time.perf_counter() - start
     arrays: dict[str, np.ndarray] = {}
     for k in kernels:
@@ -176,7 +175,8 @@ def main() -> None:
     print(f"peak of one thread: {top / 1e9:.1f} GF/s")
     pools = {n: Pool(n) for n in options.threads}
     for name, (kernels, sizes, work) in cases().items():
-        if options.names and not any(x in name for x in options.names):
+        named = not options.names or any(x in name for x in options.names)
+        if not named or not any(plan_of(k, host()) for k in kernels):
             continue
         columns = []
         for n, pool in pools.items():
@@ -185,9 +185,8 @@ def main() -> None:
             share = work / seconds / (n * top)
             text = f"{n}T {seconds * 1e3:8.3f} ms {work / seconds / 1e9:6.1f} GF/s {share:4.0%}"
             columns.append(text if n > 1 else f"{text}  compiled in {compiling * 1e3:4.0f} ms")
-        first = next(k for k in kernels if contraction_of(k))
-        plan = plan_of(first, host())
-        print(f"{name:40} {'   '.join(columns)}   {plan.tile if plan else ''}", flush=True)
+        plan = next(p for k in kernels if (p := plan_of(k, host())))
+        print(f"{name:40} {'   '.join(columns)}   {plan.tile}", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,21 +10,24 @@ from dataclasses import dataclass
 from math import prod
 
 from graphc import dtypes
-from graphc.ir.dim import Size, ceil_div
+from graphc.ir.dim import Size, ceil_div, evaluate
 from graphc.kernels.kernel import Affine, Expr, Kernel, Load
 from graphc.kernels.merge import merge_axes
 from graphc.kernels.roles import Contraction, contraction_of
 from graphc.kernels.settle import settled, with_axes
-from graphc.kernels.walk import walk
+from graphc.kernels.walk import size_names, walk
 
 from .host import Target
-from .operands import Box, Operand, Panels, groups_of, in_place
+from .operands import Box, InPlace, Operand, Panels, groups_of, in_place
 from .pack import panels_of
-from .tile import BOX_BYTES, Tile, choose_tile, shape_of
+from .tile import BOX_BYTES, UNKNOWN, Tile, choose_tile, shape_of
 
 FLOATS = (dtypes.float32, dtypes.float64)
 ARRAYS_ON_STACK = 1 << 18
 """Bytes of boxes and of waiting results together that one chunk may hold."""
+CROWDED_BYTES = 1 << 20
+"""The second-level cache: rows 4096 bytes apart use one in 64 of its sets."""
+ROWS_FOR_COPY = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def plan_of(kernel: Kernel, target: Target, tile: Tile | None = None) -> Plan | 
         box = Box(c.a, groups, known)
         a = box if len(known) == len(spans) and _bytes(c, box.elements) <= BOX_BYTES else None
     width = tile.vectors * target.lanes
-    found = [_second(c, b, width) for b in c.b]
+    found = [_second(c, tile, b, width) for b in c.b]
     if any(isinstance(x, Panels) for x in found):
         found = [panels_of(c.kernel, b, c.batch, c.n, c.k, width) for b in c.b]
     plan = Plan(c, a, tuple(found), tile, target.lanes) if a else None
@@ -148,11 +151,28 @@ def _span(c: Contraction, tile: Tile, axis: str) -> int | None:
     return tile.span(axis) or (size if isinstance(size, int) else None)
 
 
-def _second(c: Contraction, b: Expr, width: int) -> Operand | None:
+def _second(c: Contraction, tile: Tile, b: Expr, width: int) -> Operand:
+    """`b` in place where it is dense along n and its rows do not crowd out one another."""
     found = in_place(b)
-    if found and found.step(c.n[-1]) == 1:
+    if found and found.step(c.n[-1]) == 1 and not _is_crowded(c, tile, found):
         return found
     return panels_of(c.kernel, b, c.batch, c.n, c.k, width)
+
+
+def _is_crowded(c: Contraction, tile: Tile, b: InPlace) -> bool:
+    """Whether the rows of one step are so far apart that few of them fit a cache together.
+
+    Rows at a distance of a large power of two share sets; copying pays if enough rows of `a` use
+    the copy.
+    """
+    inner = c.k[-1]
+    step, guess = b.step(inner), dict.fromkeys(size_names(c.kernel), UNKNOWN)
+    if not isinstance(step, int) or step == 0:
+        return False
+    apart = step * b.dtype.itemsize
+    length = tile.span(inner) or evaluate(c.kernel.axis(inner).size, guess)
+    rows = prod(evaluate(c.kernel.axis(n).size, guess) for n in c.m)
+    return length * (apart & -apart) > CROWDED_BYTES and rows >= ROWS_FOR_COPY
 
 
 def _bytes(c: Contraction, elements: int) -> int:

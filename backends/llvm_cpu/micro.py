@@ -96,7 +96,7 @@ class Sums:
         typed = [(self.type_, x) for x in acc]
         if rest:
             return f.loop(0, extent, 1, one, typed, hint="k")
-        unroll = self.plan.tile.unroll
+        unroll = unroll_of(extent, self.plan.tile.unroll)
 
         def several(k: Number, values: Sequence[str]) -> Vectors:
             start = at(k)
@@ -147,6 +147,14 @@ class Sums:
             access.read(f, operand.dtype, lanes, f.gep(element, b, j * lanes), mask)
             for j, mask in enumerate(self.masks)
         ]
+
+
+def unroll_of(extent: Number, wanted: int) -> int:
+    """How many steps are written out: a divisor of the extent near what is wanted, if any."""
+    if not isinstance(extent, int) or extent % wanted == 0:
+        return wanted
+    near = [u for u in range(max(2, wanted - 1), 2 * wanted) if extent % u == 0]
+    return near[0] if near else wanted
 
 
 # ---------------------------------------------------------------------------- results

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
+from graphc.ir import dim
 from graphc.kernels.kernel import Kernel
 from graphc.kernels.roles import Contraction
 
@@ -18,18 +19,25 @@ from .host import Target
 from .operands import Box, Group
 
 UNKNOWN = 64
-"""What a size that is not known counts for."""
+"""What a named size counts for in work and memory."""
+FEW = 4
+"""What a named size counts for where items are counted: small batches should run in parallel."""
+MOST_ROWS = 16
+"""More rows make long functions and gain nothing."""
 PANEL_BYTES = 1 << 19
 """Of the second operand under one step of the sum: half of a large second-level cache."""
 ITEM_BYTES = 1 << 18
 """Of the second operand for one item, and of scratch for results that wait."""
 BOX_BYTES = 3 << 16
 """Of a copy of the first operand."""
-ITEM_PRODUCTS = 1 << 20
-"""Multiplications worth an item of their own: about ten microseconds."""
+ITEM_PRODUCTS = 1 << 21
+"""Multiplications worth an item of their own: some ten microseconds."""
 ENOUGH_ITEMS = 8
-LONG_ROW = 64
-"""Rows of the last M axis up to this many belong to one item."""
+LONG_ROW = 256
+"""Positions of an image row up to this many belong to one item."""
+LONG_SUM = 1 << 10
+LONG_SUMS = 1 << 12
+"""What a named size counts for in K: alone (a batch), and beside positions (images)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,7 @@ class Tile:
     inner: int
     vectors: int
     unroll: int = 4
+    """About so many steps of the sum are written out in its innermost loop."""
     panels: int = 1
     spans: tuple[tuple[str, int], ...] = ()
 
@@ -70,6 +79,10 @@ class Shape:
     per_vector: int
     """Registers of one vector: 2 where lanes of float64 fill two."""
 
+    def steps(self, axis: str) -> int:
+        """The size of an axis of K, or a guess on the long side."""
+        return self.length(axis, LONG_SUM if len(self.c.k) == 1 else LONG_SUMS)
+
     @property
     def sums(self) -> int:
         """How many sums share `a`."""
@@ -85,10 +98,10 @@ class Shape:
         a = self.kernel.axis(axis)
         return a.size if isinstance(a.size, int) and a.part is None else None
 
-    def length(self, axis: str) -> int:
+    def length(self, axis: str, unknown: int = UNKNOWN) -> int:
         """The size of an axis, or a guess."""
         size = self.kernel.axis(axis).size
-        return size if isinstance(size, int) else UNKNOWN
+        return dim.evaluate(size, dict.fromkeys(dim.names_of(size), unknown))
 
 
 def shape_of(c: Contraction, groups: tuple[Group, ...] | None, target: Target) -> Shape:
@@ -100,8 +113,7 @@ def shape_of(c: Contraction, groups: tuple[Group, ...] | None, target: Target) -
 def choose_tile(s: Shape) -> Tile:
     """The tile that needs the fewest cycles by count, then spans that fit the caches."""
     outer, inner, vectors = _registers(s)
-    depth = _unroll(s, outer * inner * vectors)
-    return _with_spans(s, Tile(outer, inner, vectors, depth))
+    return _with_spans(s, Tile(outer, inner, vectors))
 
 
 # ---------------------------------------------------------------------------- registers
@@ -117,7 +129,7 @@ def _registers(s: Shape) -> tuple[int, int, int]:
         most = (s.registers - 2 - width) // width
         if most < 1 and vectors > 1:
             break
-        for rows in range(1, max(1, most) + 1):
+        for rows in range(1, max(1, min(most, MOST_ROWS)) + 1):
             shape = _rows(rows, outer, inner)
             cost = _columns(s, vectors) * _cycles_of_rows(shape, inner, outer, width)
             found = (round(cost, 6), (*shape, vectors))
@@ -162,19 +174,7 @@ def _pieces(size: int, most: int) -> list[int]:
 def _cycles(rows: int, width: int) -> float:
     """Two products and two loads per cycle, eight products on their way; rows save traffic."""
     products, loads = rows * width, rows + width
-    return max(products / 2, loads / 2, 4.0) + 0.02 * loads + 0.06 * width
-
-
-def _unroll(s: Shape, products: int) -> int:
-    """Steps of the sum that are written out: a divisor of the innermost axis if there is one."""
-    size = s.known(s.c.k[-1])
-    most = max(1, min(8, 192 // products))
-    if size is None or size == 0:
-        return min(4, most)
-    if size <= most:
-        return size
-    preferred = [u for u in (4, 5, 6, 3, 8, 7, 2) if u <= max(2, most) and size % u == 0]
-    return preferred[0] if preferred else min(4, most)
+    return max(products / 2, loads / 2, 4.0) + 0.03 * loads + 0.03 * width
 
 
 # ---------------------------------------------------------------------------- spans
@@ -182,9 +182,11 @@ def _unroll(s: Shape, products: int) -> int:
 
 def _with_spans(s: Shape, tile: Tile) -> Tile:
     products = ITEM_PRODUCTS
+    total = prod(map(s.length, (*s.c.m, *s.c.n, *s.c.k, *s.c.batch)))
     while True:
         found = _cut(s, tile, products)
-        if _items(s, found) >= ENOUGH_ITEMS or products < ITEM_PRODUCTS // 64:
+        enough = _items(s, found) >= ENOUGH_ITEMS or total < 2 * products
+        if enough or products < ITEM_PRODUCTS // 32:
             return found
         products //= 2
 
@@ -192,13 +194,13 @@ def _with_spans(s: Shape, tile: Tile) -> Tile:
 def _cut(s: Shape, tile: Tile, products: int) -> Tile:
     """Spans for items of about so many products."""
     width = tile.vectors * s.lanes
-    steps = prod(map(s.length, s.c.k))
+    steps = prod(map(s.steps, s.c.k))
     least = dict.fromkeys(s.c.m[:-1], 1) | {s.c.m[-1]: _last_span(s, tile)}
-    if _fits(s, width, {**least, **{n: s.length(n) for n in s.c.k}}) and _sum_is_known(s):
+    if _fits(s, width, {**least, **{n: s.steps(n) for n in s.c.k}}) and _sum_is_known(s):
         panels = max(1, min(_panels(s, width), ITEM_BYTES // max(1, steps * width * s.bytes)))
         spans, panels = _cut_rows(s, tile, steps * width, panels, products)
     else:
-        rows, panels = _cut_waiting(s, tile)
+        rows, panels = _cut_waiting(s, tile, products)
         spans = {**rows, **_cut_sum(s, width, rows)}
     return replace(tile, panels=panels, spans=tuple(sorted(_without_whole(s, spans).items())))
 
@@ -215,12 +217,13 @@ def _panels(s: Shape, width: int) -> int:
 def _last_span(s: Shape, tile: Tile) -> int:
     """Rows of the last axis of M in one item at least."""
     size = s.known(s.c.m[-1])
-    return size if size is not None and size <= LONG_ROW else tile.inner
+    whole = len(s.c.m) > 1 and size is not None and size <= LONG_ROW
+    return size if whole and size else tile.inner
 
 
 def _cut_sum(s: Shape, width: int, rows: Mapping[str, int]) -> dict[str, int]:
     """Spans of K, outermost first, until a step fits the caches."""
-    spans = {n: s.length(n) for n in s.c.k}
+    spans = {n: s.steps(n) for n in s.c.k}
     for n in s.c.k:
         if s.groups is not None and s.known(n) is None:
             spans[n] = 1 if len(s.c.k) > 1 else 4 * UNKNOWN
@@ -261,40 +264,45 @@ def _cut_rows(
     m, last = s.c.m, _last_span(s, tile)
     spans = dict.fromkeys(m[:-1], 1) | {m[-1]: last}
     if s.groups is None or len(m) == 1:
-        panels = max(1, min(panels, products // max(1, products_per_row * last)))
+        panels = min(panels, products // max(1, products_per_row * last))
+        panels = max(1, min(panels, _panels(s, tile.vectors * s.lanes) // ENOUGH_ITEMS))
     wanted = max(1, products // max(1, products_per_row * panels))
-    whole_sum = {n: s.length(n) for n in s.c.k}
-
-    def grown(axis: str, size: int) -> bool:
-        return _box_bytes(s, {**spans, **whole_sum, axis: size}) <= BOX_BYTES
-
-    if s.known(m[-1]) != last:
-        count = max(1, min(32, wanted // tile.inner))
-        while count > 1 and not grown(m[-1], count * tile.inner):
-            count -= 1
-        spans[m[-1]] = count * tile.inner
-    elif len(m) > 1:
-        most = s.known(m[-2]) or 1
-        count = max(1, min(most, wanted // max(1, last)))
-        count = max(tile.outer, count // tile.outer * tile.outer)
-        while count > 1 and not grown(m[-2], count):
-            count -= 1
-        spans[m[-2]] = count
+    whole_sum = {n: s.steps(n) for n in s.c.k}
+    axis, least = (m[-1], tile.inner) if s.known(m[-1]) != last else (m[-2], tile.outer)
+    count = min(wanted if axis == m[-1] else wanted // last, 32 * least)
+    count = max(least, count // least * least)
+    while count > least and _box_bytes(s, {**spans, **whole_sum, axis: count}) > BOX_BYTES:
+        count -= least
+    spans[axis] = _block(s.known(axis), count)
     return spans, panels
 
 
-def _cut_waiting(s: Shape, tile: Tile) -> tuple[dict[str, int], int]:
-    """Spans of M where results wait in scratch for the rest of the sum."""
+def _block(size: int | None, most: int) -> int:
+    """A span near `most` that divides the size, if there is one; else blocks of equal size."""
+    if size is None or most >= size:
+        return most if size is None else max(1, size)
+    most = max(1, most)
+    divisors = [d for d in range(-(-most // 2), most + 1) if size % d == 0]
+    return divisors[-1] if divisors else _balanced(size, most)
+
+
+def _cut_waiting(s: Shape, tile: Tile, products: int) -> tuple[dict[str, int], int]:
+    """Spans of M where results wait in scratch: all rows, and fewer panels for more items."""
     m = s.c.m
     width = tile.vectors * s.lanes * s.sums * s.bytes
     spans = {n: s.known(n) or (8 * tile.inner if n == m[-1] else 1) for n in m}
-    panels = _panels(s, tile.vectors * s.lanes)
+    share = _panels(s, tile.vectors * s.lanes) * products / ITEM_PRODUCTS
+    panels = max(1, int(share))
+    if share < 1:
+        spans[m[-1]] = max(tile.inner, _block(s.known(m[-1]), int(spans[m[-1]] * share)))
     while panels > 1 and prod(spans.values()) * width * panels > ITEM_BYTES:
         panels -= 1
     for n in (m[-1], *m[:-1]):
         least = tile.inner if n == m[-1] else 1
-        while spans[n] > least and prod(spans.values()) * width * panels > ITEM_BYTES:
-            spans[n] = max(least, spans[n] - least)
+        rows = spans[n]
+        while rows > least and prod({**spans, n: rows}.values()) * width * panels > ITEM_BYTES:
+            rows = max(least, rows - least)
+        spans[n] = rows if rows == spans[n] else _block(s.known(n), rows)
     return spans, panels
 
 
@@ -306,6 +314,11 @@ def _without_whole(s: Shape, spans: Mapping[str, int]) -> dict[str, int]:
 def _items(s: Shape, tile: Tile) -> int:
     width = tile.vectors * s.lanes
     counts = [-(-_panels(s, width) // tile.panels)]
-    counts += [-(-s.length(n) // (tile.span(n) or s.length(n) or 1)) for n in s.c.m]
-    counts += [s.length(n) for n in (*s.c.batch, *s.c.n[:-1])]
+    counts += [_turns(s.length(n, FEW), tile.span(n)) for n in s.c.m[:-1]]
+    counts += [_turns(s.length(s.c.m[-1]), tile.span(s.c.m[-1]))]
+    counts += [s.length(n, FEW) for n in (*s.c.batch, *s.c.n[:-1])]
     return prod(counts)
+
+
+def _turns(size: int, span: int | None) -> int:
+    return 1 if span is None else -(-size // span)

@@ -33,6 +33,10 @@ TILE = 512
 """Results of a contraction that are one piece of it."""
 LEAST_SUM = 512
 """Products per partial result: with fewer, writing partials costs more than it gains."""
+LONG_SUM = 1 << 12
+"""Products per partial result from which on more parts than needed save memory traffic."""
+MOST_PARTIALS = 1 << 20
+"""Partial results that more parts than needed may make."""
 
 
 def split_for_parallelism(kernel: Kernel) -> tuple[Kernel, ...]:
@@ -84,9 +88,11 @@ def _cut_of_sum(c: Contraction) -> Cut:
     if c.columns or results * products < SMALL_PRODUCTS:
         return UNCUT
     # Tiles of a window share its copy in scratch, so a piece of work there is many of them.
-    pieces = results // (TILE * TILE if windowed(c.a) else TILE)
-    parts = min(PARTS, products // LEAST_SUM)
-    if pieces >= PARTS or parts < 2:
+    pieces = results // (64 * TILE if windowed(c.a) else TILE)
+    needed = -(-PARTS // max(1, pieces))
+    useful = min(products // LONG_SUM, MOST_PARTIALS // max(1, results))
+    parts = min(PARTS, products // LEAST_SUM, max(needed, useful))
+    if parts < 2:
         return UNCUT
     axis = _first_long([kernel.axis(n) for n in c.k if not _is_cut(kernel, kernel.axis(n))])
     return (axis, min(parts, _length(axis))) if axis else UNCUT
