@@ -44,12 +44,14 @@ class Storage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KernelStep:
-    """Run a kernel. `bound` maps the names of its buffers to storages."""
+    """Run a kernel. `bound` maps the names of its buffers to storages, `nodes` are the labels of
+    the graph's nodes that it computes: the parts of one fused kernel have the same."""
 
     kernel: Kernel
     bound: dict[str, Storage]
     sources: tuple[Source, ...] = ()
     because: str = ""
+    nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

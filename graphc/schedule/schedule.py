@@ -20,7 +20,6 @@ from graphc.kernels.levels import may_overwrite
 from graphc.kernels.lower.context import Context
 from graphc.kernels.walk import buffers_of
 from graphc.ops import leaf
-from graphc.provenance import Source
 from graphc.target import Program
 
 from . import opaque
@@ -193,9 +192,9 @@ class _Maker:
 
     def _written(self, group: Group, writer: Writer) -> list[KernelStep]:
         targets = {t: self.buffer(t, self.stored[t]) for t in group.stores}
-        sources = tuple(dict.fromkeys(n.source for n in group.nodes))
         found = writer.kernels(group, targets)
-        return [step for kernel, at in found for step in self._kernel_steps(kernel, at, sources)]
+        nodes = tuple(group.nodes)
+        return [step for kernel, at in found for step in self._kernel_steps(kernel, at, nodes)]
 
     def _is_safe(self, steps: list[KernelStep], target: Storage) -> bool:
         """Whether no kernel of these reads an old element after its new value was written."""
@@ -216,10 +215,12 @@ class _Maker:
         return self.leaves[t] if t in self.leaves else self.stored[t]
 
     def _kernel_steps(
-        self, kernel: Kernel, context: Context, sources: tuple[Source, ...]
+        self, kernel: Kernel, context: Context, nodes: tuple[Node, ...]
     ) -> list[KernelStep]:
         """The steps of one fused kernel; buffers that its rewrites introduce are theirs alone."""
         own: dict[str, Storage] = {}
+        labels = tuple(n.label for n in nodes)
+        sources = tuple(dict.fromkeys(n.source for n in nodes))
         steps = []
         for part in prepared(kernel):
             bound: dict[str, Storage] = {}
@@ -228,7 +229,7 @@ class _Maker:
                 if base not in self.by_name and base not in own:
                     own[base] = self.memory(base, b.dtype, b.shape)
                 bound[b.name] = self.by_name.get(base) or own[base]
-            steps.append(KernelStep(part, bound, sources))
+            steps.append(KernelStep(part, bound, sources, nodes=labels))
         return steps
 
     def _check(self, node: Node, writer: Writer) -> None:
@@ -236,7 +237,7 @@ class _Maker:
         found = check_kernel(node, writer, Buffer(flag.name, dtypes.int32, ()))
         if found is None:
             return
-        self.steps += self._kernel_steps(*found, (node.source,))
+        self.steps += self._kernel_steps(*found, (node,))
         size = node.inputs[0].shape[node.attrs["axis"]]  # pyright: ignore[reportCallIssue, reportArgumentType]
         problem = f"an index of {node.label} is outside of its axis of size {size}"
         self.steps.append(CheckStep(flag, problem, node.source))
