@@ -137,6 +137,8 @@ class Fusion:
             others = {u.group for u in found if u.group is not group}
             if not mine or any(u.group is group and u.strict != "inline" for u in found):
                 continue
+            if group.kind != "kernel":
+                continue
             if any(u.place is None for u in mine) or self._refusal(node, group, mine, stored=True):
                 continue
             if any(h.reaches(group) for h in others):

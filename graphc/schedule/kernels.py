@@ -105,7 +105,7 @@ class Writer:
         axis, batch = cast(int, node.attrs["axis"]), cast(int, node.attrs["batch_dims"])
         inner = tuple(
             axis_index(names[self.axes.find(a)]) if s != 1 else index.ZERO
-            for a, s in zip(group.bound[node], places.shape[batch:])
+            for a, s in zip(group.bound.get(node, ()), places.shape[batch:])
         )
         where = wrapped(context.value(places, (*at[:batch], *inner)), t.shape[axis])
         value = context.value(updates, (*at[:axis], *inner, *at[axis + 1 :]))

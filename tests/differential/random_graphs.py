@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphc import dtypes
+from graphc.diff.reverse import grad
 from graphc.dtypes import DType
 from graphc.ir.dim import Size, evaluate, named, substitute
 from graphc.ir.node import Tensor
@@ -122,7 +123,21 @@ class Maker:
                 if t is not None:
                     self.pool.append(settled(t))
         outputs = self.pool[-min(len(self.pool), 1 + int(self.rng.integers(4))) :]
+        if self.chance(0.4):
+            outputs = [*outputs, *self.gradients(outputs)]
         return Case(self.inputs, list(dict.fromkeys(outputs)), self.data, self.sizes)
+
+    def gradients(self, outputs: list[Tensor]) -> list[Tensor]:
+        """The derivatives of a smooth scalar of the outputs by some float inputs."""
+        found = [t for t in outputs if t.dtype.is_float and 0 not in self.concrete(t.shape)]
+        wrt = [t for t in self.inputs if t.dtype.is_float and self.chance(0.6)]
+        if not found or not wrt:
+            return []
+        total = leaf.uniform((), 0.0, dtypes.float64)
+        for t in found:
+            term = reduce.mean(elementwise.sin(convert.cast(t, dtypes.float64)))
+            total = elementwise.add(total, term)
+        return grad(total, wrt)
 
 
 def settled(t: Tensor) -> Tensor:
@@ -423,7 +438,9 @@ def _scan(m: Maker) -> Tensor | tuple[Tensor, ...] | None:
     start = leaf.zeros(xs.shape[1:])
 
     def step(carry: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        new = elementwise.tanh(elementwise.add(elementwise.mul(carry, w), x))
+        # A factor below 1, or differences of rounding would grow from turn to turn.
+        factor = elementwise.mul(elementwise.tanh(w), 0.8)
+        new = elementwise.tanh(elementwise.add(elementwise.mul(carry, factor), x))
         return new, elementwise.mul(new, 2.0)
 
     last, stacked = control.scan(step, start, xs, reverse=m.chance(0.5))
