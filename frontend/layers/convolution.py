@@ -12,7 +12,7 @@ from graphc.ops import convert, convolution, elementwise, movement
 from graphc.ops.window import Ints, is_channels_last, spread
 
 from .layer import Layer
-from .spec import BuildShape, InputSpec, LayerOptions, known_size
+from .spec import BaseOptions, BuildShape, InputSpec, known_size
 
 
 @final
@@ -42,9 +42,9 @@ class Conv2D(Layer):
         bias_regularizer: regularizers.Given = None,
         activity_regularizer: regularizers.Given = None,
         kernel_constraint: constraints.Given = None, bias_constraint: constraints.Given = None,
-        **options: Unpack[LayerOptions],
+        **options: Unpack[BaseOptions],
     ) -> None:  # fmt: skip
-        super().__init__(**options)
+        super().__init__(activity_regularizer=activity_regularizer, **options)
         if isinstance(filters, bool) or not isinstance(filters, int) or filters < 1:
             raise ArgumentError("filters is a positive number", received=repr(filters))
         if filters % groups:
@@ -60,7 +60,6 @@ class Conv2D(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
 
@@ -108,7 +107,6 @@ class Conv2D(Layer):
             "bias_initializer": as_config(self.bias_initializer),
             "kernel_regularizer": as_config(self.kernel_regularizer),
             "bias_regularizer": as_config(self.bias_regularizer),
-            "activity_regularizer": as_config(self.activity_regularizer),
             "kernel_constraint": as_config(self.kernel_constraint),
             "bias_constraint": as_config(self.bias_constraint),
         }

@@ -11,7 +11,7 @@ from graphc.ir.node import Tensor
 from graphc.ops import convert, elementwise, matmul
 
 from .layer import Layer
-from .spec import BuildShape, InputSpec, LayerOptions, known_size
+from .spec import BaseOptions, BuildShape, InputSpec, known_size
 
 
 @final
@@ -33,10 +33,11 @@ class Dense(Layer):
         bias_initializer: initializers.Given = "zeros",
         kernel_regularizer: regularizers.Given = None,
         bias_regularizer: regularizers.Given = None,
+        activity_regularizer: regularizers.Given = None,
         kernel_constraint: constraints.Given = None, bias_constraint: constraints.Given = None,
-        **options: Unpack[LayerOptions],
+        **options: Unpack[BaseOptions],
     ) -> None:  # fmt: skip
-        super().__init__(**options)
+        super().__init__(activity_regularizer=activity_regularizer, **options)
         if isinstance(units, bool) or not isinstance(units, int) or units < 1:
             raise ArgumentError("units is a positive number", received=repr(units))
         self.units, self.use_bias = units, use_bias

@@ -7,11 +7,11 @@ dicts. Nothing is registered: whatever `build` or `__init__` stored under `self`
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Self, Unpack
+from typing import Self, Unpack, cast
 
 import numpy as np
 
@@ -19,13 +19,13 @@ from graphc.dtypes import DTypeLike, as_dtype, float32
 from graphc.errors import ArgumentError, ModeError
 from graphc.frontend import constraints, effects, initializers, regularizers
 from graphc.frontend.eager import eager_on_arrays
+from graphc.frontend.lookup import as_config
 from graphc.frontend.naming import snake_case, unique_name
 from graphc.frontend.seeds import SeedGenerator
 from graphc.frontend.structure import map_arrays
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree, tree_map
 from graphc.ops import convert
-from graphc.ops.convert import TensorLike
 from graphc.ops.leaf import placeholder
 from graphc.ops.variable import Variable, variable
 
@@ -57,6 +57,8 @@ class Layer:
     (3, ['scale/factor'])
     """
 
+    # What the layer computes: a method of the subclass, with the arguments that it needs.
+    call: Callable[..., Tensor]
     # Defaults of the class show that a subclass forgot super().__init__().
     _name: str | None = None
     built = False
@@ -81,13 +83,6 @@ class Layer:
     def build(self, input_shape: BuildShape) -> None:
         """Create the weights for inputs of this shape."""
 
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        """What the layer computes."""
-        raise ModeError(
-            f"{type(self).__name__} does not say what it computes",
-            fix="define call(self, inputs) or call(self, inputs, training)",
-        )
-
     def add_weight(
         self, shape: Sequence[int] = (), initializer: initializers.Given = "glorot_uniform",
         dtype: DTypeLike | None = None, trainable: bool = True,
@@ -107,10 +102,10 @@ class Layer:
 
     @eager_on_arrays
     def __call__(
-        self, inputs: Tree[TensorLike], *more: object, training: bool | None = None,
+        self, inputs: object, *more: object, training: bool | None = None,
         **options: object,
     ) -> Tensor:  # fmt: skip
-        """The output for inputs: a tensor, or nested tensors as `call` takes them.
+        """The output for inputs: a tensor or data, or nested tensors as `call` takes them.
 
         Arrays and lists are computed at once. `training` is inherited by the layers inside.
         """
@@ -119,7 +114,7 @@ class Layer:
                 f"{type(self).__name__}.__init__ did not initialise the layer",
                 fix="call super().__init__() first in __init__",
             )
-        tensors = map_arrays(self._as_input, inputs)
+        tensors = cast(Tree[Tensor], map_arrays(self._as_input, inputs))
         self.build_once(tensors)
         if isinstance(tensors, Tensor):
             check_input(self.name, self.input_spec, tensors)
@@ -140,7 +135,9 @@ class Layer:
     def build_once(self, tensors: Tree[Tensor]) -> None:
         """Build for the shapes of these inputs, unless the layer is built."""
         if not self.built:
-            self.build(tree_map(lambda t: build_shape(t.shape), tensors))
+            # Layers of several inputs get one shape per input, in the form of the inputs.
+            shape = tree_map(lambda t: build_shape(t.shape), tensors)
+            self.build(cast(BuildShape, shape))
             self.built = True
 
     def compute_output_shape(self, input_shape: BuildShape) -> BuildShape:
@@ -229,6 +226,8 @@ class Layer:
         config["dtype"] = self.dtype.name
         if self.declared_shape is not None:
             config["input_shape"] = self.declared_shape[1:]
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = as_config(self.activity_regularizer)
         return config
 
     @classmethod
@@ -247,7 +246,13 @@ _training: ContextVar[bool] = ContextVar("training phase", default=False)
 
 @cache
 def _takes_training(kind: type[Layer]) -> bool:
-    parameters = inspect.signature(kind.call).parameters.values()
+    method = next((vars(k)["call"] for k in kind.__mro__ if "call" in vars(k)), None)
+    if method is None:
+        raise ModeError(
+            f"{kind.__name__} does not say what it computes",
+            fix="define call(self, inputs) or call(self, inputs, training)",
+        )
+    parameters = inspect.signature(method).parameters.values()
     return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 

@@ -16,13 +16,18 @@ from graphc.ir.node import Tensor
 BuildShape = tuple[int | None, ...]
 
 
-class LayerOptions(TypedDict, total=False):
+class BaseOptions(TypedDict, total=False):
     """The keywords that every layer takes besides its own."""
 
     name: str | None
     trainable: bool
     dtype: DTypeLike
     input_shape: Sequence[int | None]
+
+
+class LayerOptions(BaseOptions, total=False):
+    """The same for layers that do not list the last one among their own."""
+
     activity_regularizer: regularizers.Given
 
 

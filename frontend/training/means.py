@@ -15,6 +15,7 @@ import numpy as np
 from graphc import dtypes
 from graphc.ir.dim import Size
 from graphc.ir.node import Tensor
+from graphc.ir.tree import Tree
 from graphc.ops import elementwise, leaf
 from graphc.ops.variable import Variable, variable
 
@@ -34,7 +35,7 @@ class Means:
 
     def add(
         self, values: Mapping[str, Tensor], examples: Size
-    ) -> tuple[dict[str, Tensor], dict[Variable, Tensor]]:
+    ) -> tuple[dict[str, Tree[Tensor]], dict[Variable, Tensor]]:
         """The means with these means of a batch added, and the updates that keep them."""
         number = leaf.size_of(examples, dtypes.float32)
         count = elementwise.add(self.count, number)

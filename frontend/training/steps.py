@@ -24,7 +24,8 @@ from graphc.provenance import in_role
 
 from .means import Means
 
-Outputs = Tree[Tensor]
+Inputs = Tree[Tensor]
+Numbers = Tree[Tensor]
 Updates = dict[Variable, Tensor]
 
 
@@ -38,15 +39,13 @@ class Objective:
     metrics: tuple[Metric, ...]
     means: Means
 
-    def measure(self, y: Tensor, predictions: Tensor, loss: Tensor) -> tuple[Outputs, Updates]:
+    def measure(self, y: Tensor, predictions: Tensor, loss: Tensor) -> tuple[Numbers, Updates]:
         """The running means after this batch, and their updates."""
         values = {"loss": loss, **{m.name: m(y, predictions) for m in self.metrics}}
         return self.means.add(values, predictions.shape[0])
 
 
-def train_step(
-    model: Layer, objective: Objective, x: Outputs, y: Tensor
-) -> tuple[Outputs, Updates]:
+def train_step(model: Layer, objective: Objective, x: Inputs, y: Tensor) -> tuple[Numbers, Updates]:
     """Forward, loss, gradients, the optimizer's updates; and those of layers and metrics."""
     with collecting_effects() as effects:
         predictions = model(x, training=True)
@@ -57,7 +56,7 @@ def train_step(
         raise ModeError(
             f"{model.name} has no weights to train", fix="set trainable = True, or use evaluate"
         )
-    gradients = leaves(grad(total, weights))
+    gradients = leaves(grad(total, tuple(weights)))
     with in_role("update"):
         new = objective.optimizer.updates(zip(gradients, weights))
         for weight, constraint in model.weight_constraints.items():
@@ -67,14 +66,14 @@ def train_step(
     return means, {**effects.updates, **new, **totals}
 
 
-def test_step(model: Layer, objective: Objective, x: Outputs, y: Tensor) -> tuple[Outputs, Updates]:
+def test_step(model: Layer, objective: Objective, x: Inputs, y: Tensor) -> tuple[Numbers, Updates]:
     """Forward and loss without training; nothing changes but the running means."""
     predictions = model(x, training=False)
     total = _sum([objective.loss(y, predictions), *model.losses])
     return objective.measure(y, predictions, total)
 
 
-def predict_step(model: Layer, x: Outputs) -> tuple[Outputs, Updates]:
+def predict_step(model: Layer, x: Inputs) -> tuple[Tree[Tensor], Updates]:
     """Forward only."""
     return model(x, training=False), {}
 

@@ -18,9 +18,9 @@ from .batches import Arrays, Batch, Examples
 from .history import History
 from .progress import Progress, progress
 from .running import Build, Run, compiled, interpreted, signature
-from .steps import Objective, Outputs, Updates, predict_step, test_step, train_step
+from .steps import Inputs, Numbers, Objective, Updates, predict_step, test_step, train_step
 
-Measured = Callable[[Layer, Objective, Outputs, Tensor], tuple[Outputs, Updates]]
+Measured = Callable[[Layer, Objective, Inputs, Tensor], tuple[Numbers, Updates]]
 
 
 @final

@@ -1,0 +1,58 @@
+# Every target works as the first command in a fresh clone: it makes .venv and installs what it
+# needs. Nothing is installed outside this folder.
+
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+CODE   := graphc frontend backends tests examples benchmarks
+
+.PHONY: demo test test-slow test-gpu check format bench clean
+
+demo: $(VENV)/demo.stamp
+	$(RUN) -m graphc demo --out out
+
+test: $(VENV)/dev.stamp
+	$(RUN) -m pytest -m "not slow and not gpu"
+
+test-slow: $(VENV)/dev.stamp
+	$(RUN) -m pytest -m slow
+
+test-gpu: $(VENV)/dev.stamp
+	$(RUN) -m pytest -m gpu
+
+check: $(VENV)/dev.stamp build/typecheck
+	$(RUN) -m ruff format --check $(CODE)
+	$(RUN) -m ruff check $(CODE)
+	$(RUN) -m pyright
+
+format: $(VENV)/dev.stamp
+	$(RUN) -m ruff format $(CODE)
+	$(RUN) -m ruff check --fix $(CODE)
+
+bench: $(VENV)/dev.stamp
+	$(RUN) -m benchmarks
+
+clean:
+	rm -rf build out $(VENV)
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip
+
+$(VENV)/demo.stamp: $(VENV)/bin/python pyproject.toml
+	$(RUN) -m pip install --quiet -e ".[demo]"
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/bin/python pyproject.toml
+	$(RUN) -m pip install --quiet -e ".[demo,test,dev]"
+	touch $@
+
+# Installed, the three folders are one package. Type checkers read files, so they are shown that
+# package as a folder of links.
+.PHONY: build/typecheck
+build/typecheck:
+	@rm -rf $@
+	@for file in $$(find graphc frontend backends -name '*.py'); do \
+	  case $$file in graphc/*) link=$@/$$file;; *) link=$@/graphc/$$file;; esac; \
+	  mkdir -p $$(dirname $$link) && ln -s $(CURDIR)/$$file $$link; \
+	done
