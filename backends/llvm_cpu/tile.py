@@ -268,7 +268,8 @@ def _cut_rows(
         panels = max(1, min(panels, _panels(s, tile.vectors * s.lanes) // ENOUGH_ITEMS))
     wanted = max(1, products // max(1, products_per_row * panels))
     whole_sum = {n: s.steps(n) for n in s.c.k}
-    axis, least = (m[-1], tile.inner) if s.known(m[-1]) != last else (m[-2], tile.outer)
+    is_cut = len(m) == 1 or s.known(m[-1]) != last
+    axis, least = (m[-1], tile.inner) if is_cut else (m[-2], tile.outer)
     count = min(wanted if axis == m[-1] else wanted // last, 32 * least)
     count = max(least, count // least * least)
     while count > least and _box_bytes(s, {**spans, **whole_sum, axis: count}) > BOX_BYTES:
