@@ -35,27 +35,30 @@ class Arena:
         self._memory, self.nbytes, self.address = None, 0, 0
         align = HUGE_PAGE if nbytes >= HUGE_PAGE else ALIGN
         self._memory = _bytes(nbytes + align, f"the intermediate arrays of {owner}")
-        start = self._memory.ctypes.data
+        start = address_of(self._memory)
         self.nbytes, self.address = nbytes, -(-start // align) * align
         if align == HUGE_PAGE:
             _prefer_huge_pages(self.address, nbytes)
 
 
-def aligned_array(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An array with arbitrary contents that begins at a cache line.
+def aligned_array(shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, int]:
+    """An array with arbitrary contents that begins at a cache line, and its address.
 
     Raises:
         OutOfMemoryError: it does not fit into memory.
     """
-    size = prod(shape) * dtype.itemsize
-    room = _bytes(size + ALIGN, f"a result of shape {shape}")
-    start = -address_of(room) % ALIGN
-    return np.ndarray(shape, dtype, room, start)
+    room = _bytes(prod(shape) * dtype.itemsize + ALIGN, f"a result of shape {shape}")
+    begin = address_of(room)
+    skip = -begin % ALIGN
+    return np.ndarray(shape, dtype, room, skip), begin + skip
 
 
 def address_of(array: np.ndarray) -> int:
     """Where the first element lies."""
-    return array.__array_interface__["data"][0]
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # the fast way
+    except (TypeError, ValueError):  # read-only, empty, or of a dtype that buffers do not know
+        return array.__array_interface__["data"][0]
 
 
 def _bytes(count: int, purpose: str) -> np.ndarray:

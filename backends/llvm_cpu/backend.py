@@ -10,6 +10,8 @@ import numpy as np
 from graphc.ir.graph import graph
 from graphc.ir.node import Node, Op, TensorType, apply, attr_key
 from graphc.ops.leaf import placeholder
+from graphc.passes.inline_calls import inline_calls
+from graphc.passes.options import Options
 from graphc.schedule.schedule import make_plan
 from graphc.target import Program
 
@@ -54,4 +56,5 @@ def program_of(node: Node) -> Program:
     types = [t.type for t in node.inputs]
     inputs = tuple(placeholder(t.shape, t.dtype, name=f"x{i}") for i, t in enumerate(types))
     outputs = apply(node.op, inputs, node.attrs, node.source).outputs
-    return Program(node.op.name, graph(inputs, outputs), inputs, (), len(outputs), ())
+    whole = inline_calls(graph(inputs, outputs), Options())
+    return Program(node.op.name, whole, inputs, (), len(outputs), ())

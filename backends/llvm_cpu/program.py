@@ -69,6 +69,7 @@ class LLVMExecutable:
         self._prepared: dict[tuple[int, ...], Prepared] = {}
         self._current: Prepared | None = None
         self._layout: Layout | None = None
+        self._storages: list[np.ndarray | None] = [None] * len(self.variables)
         self._bind_places()
         self.lock = threading.Lock()
         _living.add(self)
@@ -126,11 +127,14 @@ class LLVMExecutable:
         for cell, index in self._inputs:
             array[cell] = address_of(inputs[index])
         for cell, index in self._outputs:
-            array[cell] = address_of(results[index])
+            array[cell] = results[index][1]
         for cell, index in self._variables:
-            array[cell] = address_of(self.variables[index].storage)
+            storage = self.variables[index].storage
+            if storage is not self._storages[index]:
+                array[cell] = address_of(storage)
+                self._storages[index] = storage
         self._position.value = 0
-        return results
+        return [array for array, _ in results]
 
     def _call(self, crew: Pool) -> int:
         """Run slices to the end; the status."""
