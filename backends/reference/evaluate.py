@@ -91,23 +91,31 @@ def run(
 
 def _needed(outputs: Sequence[Tensor], values: Values) -> list[Node]:
     """The nodes to compute; values that are known already are added to `values`."""
+    wanted = {t.node for t in outputs}
     order: list[Node] = []
-    for node in topological(outputs):
-        if all(t in values for t in node.outputs):
+    for node in reversed(topological(outputs)):
+        if node not in wanted or _is_known(node, values):
             continue
-        found = [t.concrete() for t in node.outputs]
-        if all(v is not None for v in found):
-            values.update((t, v) for t, v in zip(node.outputs, found) if v is not None)
-        elif "leaf" in node.op.traits:
+        if "leaf" in node.op.traits:
             raise FeedError(
                 f"the input {node.label} has no value",
                 expected=str(node.types[0]),
                 fix="give it in the feeds",
                 source=node.source,
             )
-        else:
-            order.append(node)
-    return order
+        order.append(node)
+        wanted.update(t.node for t in node.inputs)
+    return order[::-1]
+
+
+def _is_known(node: Node, values: Values) -> bool:
+    for tensor in node.outputs:
+        if tensor not in values:
+            value = tensor.concrete()
+            if value is None:
+                return False
+            values[tensor] = value
+    return True
 
 
 def _run_region(

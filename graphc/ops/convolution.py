@@ -7,6 +7,8 @@ compute cross-correlations: the kernel is not flipped.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from graphc.dtypes import float32
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ir.dim import Size
@@ -15,7 +17,7 @@ from graphc.ir.node import Tensor
 from . import convert, movement
 from .conv import Pair, conv_general, dilated
 from .convert import TensorLike
-from .window import Ints, Padding, is_channels_last, pairs, spatial_rank, spread
+from .window import Ints, Padding, is_channels_last, not_empty, pairs, spatial_rank, spread
 
 # ---------------------------------------------------------------------------- ordinary
 
@@ -42,6 +44,7 @@ def conv(
         tensor, weights, strides=steps, padding=sides, kernel_dilation=holes,
         groups=_positive(groups, "groups"),
     )  # fmt: skip
+    result = not_empty(result, range(1, count + 1), tensor, "a convolution")
     return result if last else movement.moveaxis(result, -1, 1)
 
 
@@ -149,7 +152,7 @@ def _transposed(extent: Size, stride: int, padding: str, output_padding: int | N
 def _output_padding(value: Ints | None, strides: tuple[int, ...]) -> tuple[int | None, ...]:
     if value is None:
         return (None,) * len(strides)
-    numbers = (value,) * len(strides) if isinstance(value, int) else tuple(value)
+    numbers = tuple(value) if isinstance(value, Sequence) else (value,) * len(strides)
     fits = len(numbers) == len(strides) and all(0 <= n < s for n, s in zip(numbers, strides))
     if not fits:
         raise ArgumentError(

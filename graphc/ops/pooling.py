@@ -10,7 +10,7 @@ from graphc.ir.node import Tensor
 
 from . import convert, elementwise, leaf, pool, reduce
 from .convert import TensorLike, as_tensor
-from .window import Ints, Padding, pairs, spatial_axes, spatial_rank, spread
+from .window import Ints, Padding, not_empty, pairs, spatial_axes, spatial_rank, spread
 
 
 def max_pool(
@@ -85,14 +85,16 @@ class _Windows:
         self.padding = pairs(padding, sizes, self.window, self.strides, (1,) * rank)
 
     def reduce(self, kind: str, x: Tensor | None = None) -> Tensor:
-        """The sum, max or min of each window."""
-        return pool.window_reduce(
-            self.x if x is None else x,
+        """The sum, max or min of each window of x, or of another tensor of its spatial sizes."""
+        source = self.x if x is None else x
+        result = pool.window_reduce(
+            source,
             kind,
             window=self.everywhere(self.window, 1),
             strides=self.everywhere(self.strides, 1),
             padding=self.everywhere(self.padding, (0, 0)),
         )
+        return not_empty(result, self.axes, source, "pooling")
 
     def counts(self) -> Tensor:
         """How many elements each window has inside the tensor, of a shape that broadcasts."""

@@ -29,7 +29,7 @@ def spread(value: Ints, rank: int, what: str) -> tuple[int, ...]:
     >>> spread(2, 3, "strides"), spread((1, 2), 2, "strides")
     ((2, 2, 2), (1, 2))
     """
-    numbers = (value,) * rank if isinstance(value, int) else tuple(value)
+    numbers = tuple(value) if isinstance(value, Sequence) else (value,) * rank
     if len(numbers) != rank or not all(isinstance(n, int) and n >= 1 for n in numbers):
         raise ArgumentError(
             f"{what} is one number per spatial axis",
@@ -85,7 +85,7 @@ def pairs(
                 return tuple((e - 1, 0) for e in extents)
     elif isinstance(padding, int):
         return ((padding, padding),) * len(sizes)
-    else:
+    elif isinstance(padding, Sequence):
         sides = tuple((p, p) if isinstance(p, int) else tuple(p) for p in padding)
         if len(sides) == len(sizes) and all(len(s) == 2 for s in sides):
             return tuple((before, after) for before, after in sides)
@@ -94,6 +94,18 @@ def pairs(
         received=repr(padding),
         expected=f"valid, same{', causal' if causal else ''}, a number, or {len(sizes)} pairs",
     )
+
+
+def not_empty(y: Tensor, axes: Sequence[int], x: Tensor, what: str) -> Tensor:
+    """The result y; ShapeError if no window fits into a tensor x that has elements."""
+    if any(y.shape[a] == 0 and x.shape[a] != 0 for a in axes):
+        raise ShapeError(
+            f"the window of {what} is longer than the padded input",
+            received=f"input {x.shape}, output {y.shape}",
+            expected="at least one place for the window on each axis",
+            fix="use a smaller window, padding='same', or larger images",
+        )
+    return y
 
 
 def _same(size: Size, extent: Size, stride: int) -> Pair:
