@@ -30,13 +30,18 @@ class Curves(dict[str, list[float]]):
 
 @final
 class History:
-    """`history` has a list per number; `epoch` counts from 0; `params` says how it was made."""
+    """`history` has a list per number, `epoch` and `seconds` an entry per epoch.
+
+    Epochs count from 0; `params` says how often and in how many steps was trained.
+    """
 
     def __init__(self, params: Mapping[str, int]) -> None:
         self.history, self.epoch, self.params = Curves(), list[int](), dict(params)
+        self.seconds: list[float] = []
 
-    def add(self, epoch: int, numbers: Mapping[str, float]) -> None:
-        """Add the numbers of an epoch."""
+    def add(self, epoch: int, numbers: Mapping[str, float], seconds: float) -> None:
+        """Add the numbers of an epoch, and how long its training took."""
         self.epoch.append(epoch)
+        self.seconds.append(seconds)
         for name, value in numbers.items():
             self.history.setdefault(name, []).append(value)

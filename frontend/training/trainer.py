@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import final
@@ -56,12 +57,14 @@ class Trainer:
         for epoch in range(plan.initial_epoch, plan.epochs):
             rows = order.permutation(data.count) if plan.shuffle else None
             shown = progress(plan.verbose, batches, f"epoch {epoch + 1}/{plan.epochs}")
+            start = time.perf_counter()
             numbers = self._run(step, data.batches(plan.batch_size, rows), shown)
+            seconds = time.perf_counter() - start
             if validation is not None:
                 tested = self.evaluate(validation, plan.batch_size, 0)
                 numbers |= {f"val_{name}": value for name, value in tested.items()}
             shown.finish(numbers)
-            history.add(epoch, numbers)
+            history.add(epoch, numbers, seconds)
         return history
 
     def evaluate(self, data: Examples, batch_size: int, verbose: int | str) -> dict[str, float]:

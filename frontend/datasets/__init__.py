@@ -1,0 +1,7 @@
+"""Data sets: each module has `load_data() -> (x_train, y_train), (x_test, y_test)`."""
+
+from __future__ import annotations
+
+from . import digits, fashion_mnist, mnist
+
+__all__ = ["digits", "fashion_mnist", "mnist"]
