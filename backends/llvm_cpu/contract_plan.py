@@ -98,10 +98,10 @@ def plan_of(kernel: Kernel, target: Target, tile: Tile | None = None) -> Plan | 
     c = _forward(c)
     direct = in_place(c.a)
     direct = direct if direct and direct.dtype is c.a.dtype else None
-    groups = None if direct else groups_of(c.a, tuple(a.name for a in c.kernel.axes))
-    tile = tile or choose_tile(shape_of(c, groups, target))
+    groups = groups_of(c.a, tuple(a.name for a in c.kernel.axes))
+    tile = tile or choose_tile(shape_of(c, groups, direct, target))
     a: Operand | None = direct
-    if groups is not None:
+    if a is None:
         spans = {n: _span(c, tile, n) for g in groups for n, _ in g.steps}
         known = {n: x for n, x in spans.items() if x is not None}
         box = Box(c.a, groups, known)

@@ -16,7 +16,7 @@ from graphc.kernels.kernel import Kernel
 from graphc.kernels.roles import Contraction
 
 from .host import Target
-from .operands import Box, Group
+from .operands import Box, Group, InPlace
 
 UNKNOWN = 64
 """What a named size counts for in work and memory."""
@@ -25,7 +25,7 @@ FEW = 4
 MOST_ROWS = 16
 """More rows make long functions and gain nothing."""
 PANEL_BYTES = 1 << 19
-"""Of the second operand under one step of the sum: half of a large second-level cache."""
+"""Of both operands under one step of the sum: half of a large second-level cache."""
 ITEM_BYTES = 1 << 18
 """Of the second operand for one item, and of scratch for results that wait."""
 BOX_BYTES = 3 << 16
@@ -33,6 +33,8 @@ BOX_BYTES = 3 << 16
 ITEM_PRODUCTS = 1 << 21
 """Multiplications worth an item of their own: some ten microseconds."""
 ENOUGH_ITEMS = 8
+LINE_COST = 0.1
+"""Cycles of a cache line that is touched once per step of the sum."""
 LONG_ROW = 256
 """Positions of an image row up to this many belong to one item."""
 LONG_SUM = 1 << 10
@@ -72,8 +74,12 @@ class Shape:
 
     kernel: Kernel
     c: Contraction
-    groups: tuple[Group, ...] | None
-    """The coordinates of the box of `a`, if it needs one."""
+    groups: tuple[Group, ...]
+    """The coordinates of `a`."""
+    is_boxed: bool
+    """Whether `a` is copied to a box."""
+    by_rows: bool
+    """Whether memory of `a` is contiguous along the sum."""
     lanes: int
     registers: int
     per_vector: int
@@ -104,10 +110,14 @@ class Shape:
         return dim.evaluate(size, dict.fromkeys(dim.names_of(size), unknown))
 
 
-def shape_of(c: Contraction, groups: tuple[Group, ...] | None, target: Target) -> Shape:
-    """The facts about a contraction on a machine."""
+def shape_of(
+    c: Contraction, groups: tuple[Group, ...], direct: InPlace | None, target: Target
+) -> Shape:
+    """The facts about a contraction on a machine; `direct` is `a` if it is read in place."""
+    by_rows = direct is None or direct.step(c.k[-1]) == 1
     per_vector = max(1, c.a.dtype.itemsize // 4)
-    return Shape(c.kernel, c, groups, target.lanes, target.registers, per_vector)
+    size = target.lanes, target.registers, per_vector
+    return Shape(c.kernel, c, groups, direct is None, by_rows, *size)
 
 
 def choose_tile(s: Shape) -> Tile:
@@ -131,7 +141,10 @@ def _registers(s: Shape) -> tuple[int, int, int]:
             break
         for rows in range(1, max(1, min(most, MOST_ROWS)) + 1):
             shape = _rows(rows, outer, inner)
-            cost = _columns(s, vectors) * _cycles_of_rows(shape, inner, outer, width)
+            turns = _cycles_of_rows(shape, inner, outer, width)
+            # Every step of the sum is a new line of memory of `a`, shared by all rows.
+            turns += 0.0 if s.by_rows else LINE_COST * (1 + width) / rows
+            cost = _columns(s, vectors) * turns
             found = (round(cost, 6), (*shape, vectors))
             best = found if best is None or found < best else best
     assert best, "there is always a tile of one row"
@@ -207,7 +220,7 @@ def _cut(s: Shape, tile: Tile, products: int) -> Tile:
 
 def _sum_is_known(s: Shape) -> bool:
     """Whether a box may hold all of K: the boxes are as large as sizes say, at least."""
-    return s.groups is None or all(s.known(n) is not None for n in s.c.k)
+    return not s.is_boxed or all(s.known(n) is not None for n in s.c.k)
 
 
 def _panels(s: Shape, width: int) -> int:
@@ -225,7 +238,7 @@ def _cut_sum(s: Shape, width: int, rows: Mapping[str, int]) -> dict[str, int]:
     """Spans of K, outermost first, until a step fits the caches."""
     spans = {n: s.steps(n) for n in s.c.k}
     for n in s.c.k:
-        if s.groups is not None and s.known(n) is None:
+        if s.is_boxed and s.known(n) is None:
             spans[n] = 1 if len(s.c.k) > 1 else 4 * UNKNOWN
     found: dict[str, int] = {n: x for n, x in spans.items() if s.known(n) is None}
     for n in s.c.k:
@@ -243,15 +256,17 @@ def _balanced(size: int, most: int) -> int:
 
 
 def _fits(s: Shape, width: int, spans: Mapping[str, int]) -> bool:
-    steps = prod(spans[n] for n in s.c.k)
-    if steps * width * s.sums * s.bytes > PANEL_BYTES:
-        return False
-    return _box_bytes(s, spans) <= BOX_BYTES
+    """Whether a step of the sum stays in the caches: a panel of `b`, and what it reads of `a`."""
+    panel = prod(spans[n] for n in s.c.k) * width * s.sums * s.bytes
+    return _first_bytes(s, spans) + panel <= PANEL_BYTES and _box_fits(s, spans)
 
 
-def _box_bytes(s: Shape, spans: Mapping[str, int]) -> int:
-    if s.groups is None:
-        return 0
+def _box_fits(s: Shape, spans: Mapping[str, int]) -> bool:
+    return not s.is_boxed or _first_bytes(s, spans) <= BOX_BYTES
+
+
+def _first_bytes(s: Shape, spans: Mapping[str, int]) -> int:
+    """The bytes of `a` within some spans."""
     names = [n for g in s.groups for n, _ in g.steps]
     box = Box(s.c.a, s.groups, {n: spans.get(n, 1) for n in names})
     return box.elements * s.bytes
@@ -263,7 +278,7 @@ def _cut_rows(
     """Spans of M where the whole sum is done at once: the last two axes up to so many products."""
     m, last = s.c.m, _last_span(s, tile)
     spans = dict.fromkeys(m[:-1], 1) | {m[-1]: last}
-    if s.groups is None or len(m) == 1:
+    if not s.is_boxed or len(m) == 1:
         panels = min(panels, products // max(1, products_per_row * last))
         panels = max(1, min(panels, _panels(s, tile.vectors * s.lanes) // ENOUGH_ITEMS))
     wanted = max(1, products // max(1, products_per_row * panels))
@@ -272,7 +287,11 @@ def _cut_rows(
     axis, least = (m[-1], tile.inner) if is_cut else (m[-2], tile.outer)
     count = min(wanted if axis == m[-1] else wanted // last, 32 * least)
     count = max(least, count // least * least)
-    while count > least and _box_bytes(s, {**spans, **whole_sum, axis: count}) > BOX_BYTES:
+    while (
+        count > least
+        and s.is_boxed
+        and _first_bytes(s, {**spans, **whole_sum, axis: count}) > BOX_BYTES
+    ):
         count -= least
     spans[axis] = _block(s.known(axis), count)
     return spans, panels

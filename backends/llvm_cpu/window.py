@@ -6,9 +6,9 @@ What a box covers is `operands.Box`; the loops here are those of a small map wit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from graphc.kernels.build import affine_scale, affine_sum, as_index, load, store
+from graphc.kernels.build import affine_scale, affine_sum, as_index, const, load, store
 from graphc.kernels.kernel import Affine, Axis, Buffer, Expr, Load, Store
 from graphc.kernels.walk import rebuild
 
@@ -25,38 +25,45 @@ Loop = tuple[str, Number, Number]
 
 def fill(place: Place, box: Box, pointer: str, extents: Mapping[str, Number]) -> None:
     """Write the box at the bound axes; `extents` are the values of its axes that exist here."""
-    s, loops = _by_groups(box, place, extents)
-    run = _as_run(box, place.width) if _is_whole(box, extents) else None
-    if run:
-        s, loops = run[0], loops[:-2] + run[1]
-    named = {n: Axis(n, high) for n, _, high in loops if isinstance(high, int)}
-    inner = Place(
-        place.f,
-        [*place.axes.values(), *(named.get(n, Axis(n, box.elements)) for n, _, _ in loops)],
-        {**place.pointers, s.buffer.name: pointer},
-        place.sizes,
-    )
+    loops = _loops(box, place, extents)
+    row = _row_of(box, place) if _is_whole(box, extents) else None
+    parts = [(_by_groups(box), loops)]
+    if row:
+        outer = [x for x in loops if x[0] in row.outer]
+        parts = [(s, [*outer, ("run", low, high)]) for s, low, high in row.parts()]
+    axes = [Axis(n, high if isinstance(high, int) else box.elements) for n, _, high in loops]
+    axes.append(Axis("run", box.elements))
+    inner = Place(place.f, [*place.axes.values(), *axes], place.pointers, place.sizes)
+    inner.pointers["box"] = pointer
     inner.at = dict(place.at)
-    sweep(Body(inner), s, loops)
+    _together(Body(inner), parts)
 
 
 def _names(box: Box) -> list[str]:
     return [f"box{i}" for i in range(len(box.groups))]
 
 
-def _by_groups(box: Box, place: Place, extents: Mapping[str, Number]) -> tuple[Store, list[Loop]]:
+def _loops(box: Box, place: Place, extents: Mapping[str, Number]) -> list[Loop]:
+    """The coordinates that exist, without those of one value."""
+    named = zip(_names(box), box.groups)
+    return [(n, *_range(box, g, place, extents)) for n, g in named if box.extent(g) > 1]
+
+
+def _where(box: Box) -> dict[str, Affine]:
+    """The anchors such that coordinates are those of the bound axes plus the loops."""
+    named = zip(_names(box), box.groups)
+    return {g.anchor: _moved(box, g, n) for n, g in named if box.extent(g) > 1}
+
+
+def _by_groups(box: Box) -> Store:
     """box[d0, d1, ...] = value at the coordinates origin + d."""
-    where: dict[str, Affine] = {}
-    loops: list[Loop] = []
-    for name, group in zip(_names(box), box.groups):
-        if box.extent(group) > 1:
-            where[group.anchor] = _moved(box, group, name)
-            loops.append((name, *_range(box, group, place, extents)))
-    value = rebuild([box.value], None, where)[box.value]
-    moving = {n for n, _, _ in loops}
-    index = [as_index(n if n in moving else 0) for n in _names(box)]
-    target = Buffer("box", box.dtype, box.shape)
-    return store(target, index, value), loops
+    value = rebuild([box.value], None, _where(box))[box.value]
+    return store(Buffer("box", box.dtype, box.shape), _index(box, box.groups), value)
+
+
+def _index(box: Box, groups: Sequence[Group]) -> list[Affine | Expr]:
+    named = zip(_names(box), groups)
+    return [as_index(n if box.extent(g) > 1 else 0) for n, g in named]
 
 
 def _moved(box: Box, group: Group, name: str) -> Affine:
@@ -87,41 +94,86 @@ def _is_whole(box: Box, extents: Mapping[str, Number]) -> bool:
     return all(extents.get(n, box.spans[n]) == box.spans[n] for n in names)
 
 
-def _as_run(box: Box, width: int) -> tuple[Store, list[Loop]] | None:
-    """The last two coordinates as one dense run: 0 <= w < W is 0 <= w*C + c < W*C.
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Columns and channels of a plain load as one dense run: 0 <= w < W is 0 <= w*C + c < W*C.
 
-    Good where there are fewer channels than lanes. None unless the value is a plain load whose last
-    dimension is covered whole.
+    `low` and `high` bound what lies inside the image: there it is copied, beside it are fills.
     """
+
+    box: Box
+    value: Load
+    """The load at the run `run`, without a guard on it."""
+    extent: int
+    low: int
+    high: int
+    kept: int
+    """How many coordinates remain before the run."""
+
+    @property
+    def outer(self) -> list[str]:
+        """The loops around the run."""
+        return _names(self.box)[: self.kept]
+
+    def parts(self) -> list[tuple[Store, int, int]]:
+        """(store, first, past the last) of the run."""
+        groups = self.box.groups[: self.kept]
+        shape = (*self.box.shape[: self.kept], self.extent)
+        target = Buffer("box", self.box.dtype, shape)
+        index = [*_index(self.box, groups), "run"]
+        nothing = const(float(self.value.fill), self.value.dtype)
+        ends = [(0, self.low), (self.high, self.extent)]
+        beside = [(store(target, index, nothing), low, high) for low, high in ends if low < high]
+        return [*beside, (store(target, index, self.value), self.low, self.high)]
+
+
+def _row_of(box: Box, place: Place) -> _Row | None:
+    """The last coordinates as a run; None unless the value is a plain load that allows it."""
     e = box.value
-    if not isinstance(e, Load) or len(box.groups) < 2 or e.exact:
+    if not isinstance(e, Load) or e.exact or len(e.index) < 2 or not box.groups:
         return None
-    columns, channels = box.groups[-2:]
-    *_, columns_size, count = e.buffer.shape
-    last, before = e.index[-1], e.index[-2]
-    whole = last == as_index(channels.anchor) and box.extent(channels) == count
-    if not whole or not isinstance(before, Affine) or not before.is_plain:
+    channels, count = 0, 1
+    last, size = e.index[-1], e.buffer.shape[-1]
+    whole = last == as_index(box.groups[-1].anchor) and box.extent(box.groups[-1]) == size
+    if (
+        whole
+        and len(box.groups) > 1
+        and isinstance(size, int)
+        and len(e.index) - 1 not in e.checked
+    ):
+        channels, count = 1, size
+    columns, d = box.groups[-1 - channels], len(e.index) - 1 - channels
+    before, width = e.index[d], e.buffer.shape[d]
+    if not isinstance(before, Affine) or not isinstance(width, int):
         return None
-    if not isinstance(count, int) or count >= width or len(e.index) - 1 in e.checked:
+    start = _start(before, columns, place)
+    if start is None:
         return None
-    if before.axes != {n for n, _ in columns.steps} or box.extent(columns) == 1:
-        return None
-    if before.coef(columns.anchor) != columns.sign:
-        return None
-    start = affine_sum(before, box.low(columns))
-    run = affine_sum(affine_scale(start, count), as_index("run"))
-    where = {
-        g.anchor: _moved(box, g, n)
-        for n, g in list(zip(_names(box), box.groups))[:-2]
-        if box.extent(g) > 1
-    }
-    outer = [rebuild_index(i, where) for i in e.index[:-2]]
-    shape = (*e.buffer.shape[:-2], columns_size * count)
-    value = load(replace(e.buffer, shape=shape), *outer, run, checked=e.checked, fill=e.fill)
+    first = (start + box.low(columns)) * count
     extent = box.extent(columns) * count
-    target = Buffer("box", box.dtype, (*box.shape[:-2], extent))
-    index = [as_index(n if box.extent(g) > 1 else 0) for n, g in zip(_names(box), box.groups[:-2])]
-    return store(target, [*index, "run"], value), [("run", 0, extent)]
+    kept = len(box.groups) - 1 - channels
+    where = _where(replace(box, groups=box.groups[:kept]))
+    index = [rebuild_index(i, where) for i in e.index[:d]]
+    guards = [x for x in e.checked if x < d]
+    view = replace(e.buffer, shape=(*e.buffer.shape[:d], width * count))
+    at = affine_sum(as_index("run"), first)
+    value = load(view, *index, at, checked=guards, fill=e.fill)
+    low, high = (0, extent) if d not in e.checked else (-first, width * count - first)
+    low = max(0, min(low, extent))
+    return _Row(box, value, extent, low, max(low, min(high, extent)), kept)
+
+
+def _start(index: Affine, columns: Group, place: Place) -> int | None:
+    """The known value of a plain index of the columns where its axes are bound."""
+    steps = dict(columns.steps)
+    if not index.is_plain or not isinstance(index.const, int):
+        return None
+    if index.axes != steps.keys() or any(index.coef(n) != s for n, s in columns.steps):
+        return None
+    bound = [(place.at.get(n), s) for n, s in columns.steps]
+    if any(not isinstance(v, int) for v, _ in bound):
+        return None
+    return index.const + sum(v * s for v, s in bound if isinstance(v, int))
 
 
 def rebuild_index(index: Affine | Expr, where: Mapping[str, Affine]) -> Affine | Expr:
@@ -132,22 +184,25 @@ def rebuild_index(index: Affine | Expr, where: Mapping[str, Affine]) -> Affine |
     return rebuild([index], None, where)[index]
 
 
-def sweep(body: Body, s: Store, loops: Sequence[Loop]) -> None:
-    """Store over the ranges of all axes, the last one in vectors."""
+def _together(body: Body, parts: Sequence[tuple[Store, list[Loop]]]) -> None:
+    """Stores over ranges that differ only in the last loop, which is run in vectors."""
+    _, loops = parts[0]
     if not loops:
         with body.scope({}):
-            body.store(s)
-        return
+            return body.store(parts[0][0])
     (name, low, high), rest = loops[0], loops[1:]
-    if rest:
+    if not rest:
+        for s, ((_, first, last),) in parts:
+            _in_vectors(body, s, name, first, last)
+        return None
+    inner = [(s, x[1:]) for s, x in parts]
 
-        def one(i: Number, _: list[str]) -> None:
-            with body.scope({name: i}):
-                sweep(body, s, rest)
+    def one(i: Number, _: list[str]) -> None:
+        with body.scope({name: i}):
+            _together(body, inner)
 
-        body.f.loop(low, high, 1, one)
-        return
-    _in_vectors(body, s, name, low, high)
+    body.f.loop(low, high, 1, one)
+    return None
 
 
 def _in_vectors(body: Body, s: Store, name: str, low: Number, high: Number) -> None:

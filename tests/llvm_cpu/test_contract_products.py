@@ -6,9 +6,14 @@ import pytest
 from contraction_forms import batched, gates, masked, matmul
 
 from graphc import dtypes
+from graphc.backends.llvm_cpu.contract import emit_contraction
+from graphc.backends.llvm_cpu.host import host
+from graphc.backends.llvm_cpu.module import Module
+from graphc.backends.llvm_cpu.tile import Tile
 from graphc.ir import dim
 
 from .contract_runner import check
+from .map_runner import narrower
 
 B = dim.named("batch")
 FORMS = ("nn", "nt", "tn", "tt")
@@ -53,3 +58,47 @@ def test_batches_gates_and_prologues():
     check(lambda d: batched(B, 5, 40, 7, d), {"batch": 3})
     check(lambda d: gates(B, 20, 33, d), {"batch": 17})
     check(lambda d: masked(B, 40, 33, d), {"batch": 17})
+
+
+@pytest.mark.parametrize("lanes", [8, 4])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("n", [10, 17, 64])
+def test_narrower_machines(form, n, lanes):
+    check(lambda d: matmul(B, n, 33, form, d), {"batch": 29}, target=narrower(lanes))
+
+
+TILES = [
+    Tile(1, 1, 1, 1),
+    Tile(1, 5, 3, 3, 2, (("m", 10),)),
+    Tile(1, 7, 2, 4, 1, (("k", 8), ("m", 14))),
+    Tile(1, 4, 4, 4, 5, (("k", 33), ("m", 9))),
+]
+
+
+@pytest.mark.parametrize("tile", TILES, ids=str)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("m", [29, B])
+def test_every_way_of_cutting_means_the_same(tile, form, m):
+    def kernel(dtype):
+        return matmul(m, 70, 33, form, dtype, epilogue="bias sums")
+
+    for batch in (29, 1):
+        check(kernel, {"batch": batch}, tile=tile, chunks=(1, 3))
+
+
+def one_row(d):
+    return matmul(1, 40, 30, "nn", d)
+
+
+def one_column(d):
+    return matmul(40, 1, 30, "nn", d)
+
+
+def integers(_):
+    return matmul(4, 5, 6, "nn", dtypes.int32)
+
+
+@pytest.mark.parametrize("form", [one_row, one_column, integers])
+def test_declined(form):
+    kernel = form(dtypes.float32)
+    assert emit_contraction(Module(host()), kernel, host()) is None
