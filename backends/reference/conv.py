@@ -9,12 +9,17 @@ import numpy as np
 
 from graphc.ir.node import Op
 from graphc.ops import conv
-from graphc.ops.conv import dilated, window_count
 
 from .movement import pad
 
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
+
+
+def count_places(shape: Ints, window: Ints, strides: Ints, dilation: Ints) -> Ints:
+    """How many windows fit along each axis: floor((size - extent) / stride) + 1, never negative."""
+    extents = [(w - 1) * d + 1 for w, d in zip(window, dilation)]
+    return tuple(max((n - e) // s + 1, 0) for n, e, s in zip(shape, extents, strides))
 
 
 def _conv(
@@ -28,8 +33,7 @@ def _conv(
         interior=(0, *(d - 1 for d in input_dilation), 0),
         value=0,
     )
-    extents = map(dilated, w.shape[:-2], kernel_dilation)
-    counts = tuple(map(window_count, ready.shape[1:-1], extents, strides, ((0, 0),) * len(strides)))
+    counts = count_places(ready.shape[1:-1], w.shape[:-2], strides, kernel_dilation)
     parts = zip(np.split(ready, batch_groups), np.split(w, batch_groups, -1))
     results = [_grouped(a, b, counts, strides, kernel_dilation, groups) for a, b in parts]
     return np.concatenate(results, -1)

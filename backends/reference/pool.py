@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NotRequired, TypedDict, Unpack
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from graphc.ir.node import Op
 from graphc.ops import pool
-from graphc.ops.conv import dilated, window_count
 
+from .conv import count_places
 from .movement import pad
 from .reduce import highest, lowest, wide
 
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
 Value = float | int | bool
+
+
+class Places(TypedDict):
+    """Where the windows are: attributes that all ops of the family have."""
+
+    window: Ints
+    strides: Ints
+    padding: Pairs
+    dilation: Ints
+    input_dilation: NotRequired[Ints]
 
 
 def windows(
@@ -28,8 +39,7 @@ def windows(
     holes = tuple(d - 1 for d in input_dilation or (1,) * x.ndim)
     low, high = tuple(p[0] for p in padding), tuple(p[1] for p in padding)
     ready = pad(x, low=low, high=high, interior=holes, value=fill)
-    extents = map(dilated, window, dilation)
-    counts = tuple(map(window_count, ready.shape, extents, strides, ((0, 0),) * x.ndim))
+    counts = count_places(ready.shape, window, strides, dilation)
     steps = [b * s for b, s in zip(ready.strides, strides)]
     inner = [b * d for b, d in zip(ready.strides, dilation)]
     if 0 in counts:
@@ -38,7 +48,7 @@ def windows(
     return view.reshape(*counts, math.prod(window))
 
 
-def _reduce(x: np.ndarray, *, kind: str, **places: Ints | Pairs) -> np.ndarray:
+def _reduce(x: np.ndarray, *, kind: str, **places: Unpack[Places]) -> np.ndarray:
     if kind == "sum":
         return windows(x, 0, **places).sum(-1, dtype=wide(x.dtype))
     if kind == "max":
@@ -46,7 +56,7 @@ def _reduce(x: np.ndarray, *, kind: str, **places: Ints | Pairs) -> np.ndarray:
     return windows(x, highest(x.dtype), **places).min(-1, initial=highest(x.dtype))
 
 
-def _argmax(x: np.ndarray, **places: Ints | Pairs) -> np.ndarray:
+def _argmax(x: np.ndarray, **places: Unpack[Places]) -> np.ndarray:
     """Only taps inside x count: an element may be as low as what fills the padding."""
     values = windows(x, lowest(x.dtype), **places)
     inside = windows(np.ones(x.shape, np.bool_), False, **places)
@@ -54,12 +64,12 @@ def _argmax(x: np.ndarray, **places: Ints | Pairs) -> np.ndarray:
     return np.argmax(inside & (largest | np.isnan(values)), -1)
 
 
-def _gather(x: np.ndarray, index: np.ndarray, **places: Ints | Pairs) -> np.ndarray:
+def _gather(x: np.ndarray, index: np.ndarray, **places: Unpack[Places]) -> np.ndarray:
     return _pick(windows(x, 0, **places), index)
 
 
 def _scatter(
-    y: np.ndarray, index: np.ndarray, *, shape: Ints, **places: Ints | Pairs
+    y: np.ndarray, index: np.ndarray, *, shape: Ints, **places: Unpack[Places]
 ) -> np.ndarray:
     """The gather of element numbers says where each y came from; -1 is the padding."""
     size = math.prod(shape)

@@ -145,13 +145,13 @@ def local_response_norm(
     channel = reduce.normalize_axis(axis, tensor.ndim)
     if depth_radius < 0:
         raise ArgumentError("depth_radius is negative", received=depth_radius, expected=">= 0")
-    width = 2 * depth_radius + 1
+    width, sides = 2 * depth_radius + 1, (depth_radius, depth_radius)
     total = pool.window_reduce(
         square(tensor),
         "sum",
         window=tuple(width if a == channel else 1 for a in range(tensor.ndim)),
         strides=(1,) * tensor.ndim,
-        padding=tuple((depth_radius,) * 2 if a == channel else (0, 0) for a in range(tensor.ndim)),
+        padding=tuple(sides if a == channel else (0, 0) for a in range(tensor.ndim)),
     )
     return elementwise.div(tensor, elementwise.pow(add(mul(total, alpha), bias), beta))
 
