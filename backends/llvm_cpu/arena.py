@@ -56,7 +56,7 @@ def aligned_array(shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, 
 def address_of(array: np.ndarray) -> int:
     """Where the first element lies."""
     try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # the fast way
+        return ctypes.addressof(ctypes.c_char.from_buffer(array.data))  # the fast way
     except (TypeError, ValueError):  # read-only, empty, or of a dtype that buffers do not know
         return array.__array_interface__["data"][0]
 

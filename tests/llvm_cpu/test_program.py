@@ -13,6 +13,7 @@ import pytest
 from graphc import dtypes
 from graphc.backends.llvm_cpu import kernels, pool
 from graphc.backends.llvm_cpu.emitted import Emitted, Phase
+from graphc.backends.llvm_cpu.host import available_cores
 from graphc.backends.llvm_cpu.program import LLVMExecutable
 from graphc.errors import OutOfMemoryError, OutOfRangeError
 from graphc.kernels import build
@@ -172,7 +173,7 @@ def test_same_bits_for_any_number_of_threads() -> None:
             pool.set_threads(count)
             seen.add(executable.run([a], {"n": a.size})[0].tobytes())
     finally:
-        pool.set_threads(2)
+        pool.set_threads(available_cores())
     assert len(seen) == 1
 
 
