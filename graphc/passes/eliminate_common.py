@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 from graphc.ir.graph import Graph, graph, rewrite
-from graphc.ir.node import Node, Tensor, apply
-from graphc.ops.leaf import full_op
+from graphc.ir.node import Node, Op, Tensor, apply
 
 from .options import Options
 from .regions import everywhere
 
 
 def eliminate_common(given: Graph, options: Options) -> Graph:
-    """Inputs of commutative ops in the order in which the graph computes them, numbers last.
+    """Commutative ops on the same inputs in another order are one node.
 
-    x * y + y * x  ->  x * y + x * y, which is one product
-    2 * x          ->  x * 2
+    x * y - y * x  ->  z - z, where z = x * y
     """
-    return everywhere(given, _ordered)
+    return everywhere(given, _merged)
 
 
-def _ordered(given: Graph) -> Graph:
-    rank: dict[Tensor, int] = {}
+def _merged(given: Graph) -> Graph:
+    seen: dict[tuple[Op, Tensor, Tensor], tuple[Tensor, ...]] = {}
 
     def replace(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-        for t in inputs:
-            rank.setdefault(t, len(rank))
         if "commutative" not in node.op.traits:
             return None
         a, b = inputs
-        if (a.node.op is full_op, rank[a]) <= (b.node.op is full_op, rank[b]):
-            return None
-        return apply(node.op, (b, a), node.attrs, node.source).outputs
+        twin = seen.get((node.op, b, a))
+        if twin is None:
+            seen[node.op, a, b] = apply(node.op, inputs, node.attrs, node.source).outputs
+        return twin
 
     outputs = rewrite(given.outputs, replace)
     same = all(a is b for a, b in zip(outputs, given.outputs))

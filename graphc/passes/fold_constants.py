@@ -83,7 +83,7 @@ def _array(t: Tensor) -> np.ndarray:
     value = t.node.attrs["value"]
     if isinstance(value, Literal):
         return value.array
-    return np.full(t.shape, value, t.dtype.numpy)  # pyright: ignore[reportArgumentType]
+    return np.full([s for s in t.shape if isinstance(s, int)], _number(t), t.dtype.numpy)
 
 
 def _number(t: Tensor) -> Number:

@@ -4,7 +4,6 @@ x, y, z are tensors, p, q bool tensors, a, b numbers; see `rule.py`. Rules that 
 in stabilize.py, those about axes and shapes in movement.py.
 """
 
-# ruff: noqa: A004
 # The operators of tensors are attached in ops/operators.py, where pyright does not see them.
 # pyright: reportOperatorIssue=false, reportIndexIssue=false
 

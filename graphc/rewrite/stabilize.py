@@ -4,7 +4,6 @@ No right side is less accurate than its left side, so these are applied without 
 Where the left side overflows, the right side gives the value that was meant.
 """
 
-# ruff: noqa: A004
 # The operators of tensors are attached in ops/operators.py, where pyright does not see them.
 # pyright: reportOperatorIssue=false, reportIndexIssue=false
 
@@ -28,7 +27,6 @@ from graphc.ops.elementwise import (
     rsqrt,
     sigmoid,
     sqrt,
-    stop_gradient,
     stop_gradient_op,
     sub,
     tanh,
@@ -121,7 +119,9 @@ def _log_of_sum_of_exp(node: Node) -> Tensor | None:
     x, axes = total.inputs[0].node.inputs[0], _axes(total)
     if _is_shifted(x) or _may_be_empty(x, axes):
         return None
-    return reduce.logsumexp(x, axes)
+    shift = _largest(x, axes)
+    total_shifted = reduce.sum(exp(sub(x, shift)), axes)
+    return log(total_shifted) + movement.reshape(shift, total_shifted.shape)
 
 
 def _softmax(node: Node) -> Tensor | None:
@@ -133,9 +133,14 @@ def _softmax(node: Node) -> Tensor | None:
     below = convert.broadcast_to(reduce.sum(top, axes, keepdims=True), x.shape)
     if _is_shifted(x) or _may_be_empty(x, axes) or below is not node.inputs[1]:
         return None
-    largest = stop_gradient(reduce.max(x, axes, keepdims=True))
-    shifted = exp(sub(x, where(isfinite(largest), largest, 0)))
+    shifted = exp(sub(x, _largest(x, axes)))
     return div(shifted, reduce.sum(shifted, axes, keepdims=True))
+
+
+def _largest(x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """max(x) over axes, which are kept; 0 where it is infinite, because inf - inf is no number."""
+    top = reduce.max(x, axes, keepdims=True)
+    return where(isfinite(top), top, 0)
 
 
 def _log_of_selected(node: Node) -> Tensor | None:

@@ -1,0 +1,64 @@
+"""What `GRAPHC_DEBUG` prints about passes: 1 one line per compile, 5 the graph as a diff.
+
+Lines go to standard error, where the output of programs does not mix with them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from graphc import knobs
+from graphc.ir.graph import Graph
+from graphc.passes.pipeline import Observe, PassReport
+
+from . import dump
+
+PASSES, SCHEDULE, SOURCE, GRAPHS = 1, 3, 4, 5
+
+
+def say(level: int, text: str) -> None:
+    """Print a text if `GRAPHC_DEBUG` is at least this level."""
+    if knobs.current().debug >= level:
+        print(text, file=sys.stderr)
+
+
+def summary(name: str, reports: Sequence[PassReport], kernels: int | None = None) -> str:
+    """One line per compile: nodes in and out, kernels, milliseconds per pass that took any."""
+    if not reports:
+        return f"{name}: no passes"
+    times: dict[str, float] = {}
+    for r in reports:
+        times[r.name] = times.get(r.name, 0.0) + 1000 * r.seconds
+    parts = " ".join(f"{n} {t:.1f}" for n, t in times.items() if t >= 0.05)
+    count = "" if kernels is None else f", {kernels} kernels"
+    total = sum(times.values())
+    return (
+        f"{name}: {reports[0].before} -> {reports[-1].after} nodes{count}, {total:.1f} ms ({parts})"
+    )
+
+
+def observer(name: str) -> Observe | None:
+    """What to tell the pipeline to call, by the switches in force; None if nobody listens."""
+    settings = knobs.current()
+    listeners: list[Observe] = []
+    if settings.dump is not None:
+        listeners.append(dump.observer(settings.dump))
+    if settings.debug >= GRAPHS:
+        listeners.append(_print_changes(name))
+    if not listeners:
+        return None
+
+    def observe(number: int, report: PassReport, before: Graph, after: Graph) -> None:
+        for listener in listeners:
+            listener(number, report, before, after)
+
+    return observe
+
+
+def _print_changes(name: str) -> Observe:
+    def observe(number: int, report: PassReport, before: Graph, after: Graph) -> None:
+        changes = dump.diff(before, after) if report.changed else ""
+        say(GRAPHS, f"{name} {number:02} {report}" + (f"\n{changes}" if changes else ""))
+
+    return observe
