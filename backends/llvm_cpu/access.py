@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from graphc.dtypes import DType, bfloat16, bool_, float16
 
+from . import half
 from .text import Function
 from .types import F16, F32, I32, Number, like, literal, memory_type, prefix_mask, value_type
 
@@ -64,6 +65,8 @@ def widen(f: Function, dtype: DType, lanes: int, stored: str) -> str:
     if dtype is bool_:
         return f.relate("ne", memory, stored, literal(memory, 0))
     if dtype is float16:
+        if half.is_missing(f):
+            return half.widen(f, memory, stored)
         return f.cast("fpext", memory, stored, value)
     if dtype is bfloat16:
         bits = f.cast("zext", memory, stored, like(value, I32))
@@ -78,6 +81,8 @@ def narrow(f: Function, dtype: DType, lanes: int, value: Number) -> str:
     if dtype is bool_:
         return f.cast("zext", value_type(dtype, lanes), value, memory)
     if dtype is float16:
+        if half.is_missing(f):
+            return half.narrow(f, memory, str(value))
         return f.cast("fptrunc", like(memory, F32), value, like(memory, F16))
     if dtype is bfloat16:
         return f.cast("trunc", like(memory, I32), _bfloat_bits(f, lanes, value), memory)

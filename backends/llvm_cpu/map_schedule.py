@@ -18,11 +18,14 @@ from graphc.kernels.walk import roots_of, walk
 
 from .host import Target
 from .rows import COSTLY
+from .turn import turning_axis
 
 LEAST_WORK = 1 << 17
 """Scalar operations worth an item of their own: a few microseconds."""
 COST = 10
 """What a costly operation counts for."""
+LONG = 120
+"""Operations of a body that is too long to be written for many vectors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,18 @@ class MapSchedule:
     grain: int = 1
     block: int = 0
     """Elements of the vector axis per item; 0: all of them."""
+    square: str | None = None
+    """The outer axis that is taken `side` values at a time, in squares turned in registers."""
+    side: int = 1
+
+    def extent(self, kernel: Kernel, axis: str) -> Size:
+        """How many pieces of an outer axis there are."""
+        size = kernel.axis(axis).size
+        return ceil_div(size, self.side) if axis == self.square else size
 
     def items(self, kernel: Kernel) -> Size:
         """How many items there are."""
-        points = product(kernel.axis(n).size for n in self.outer)
+        points = product(self.extent(kernel, n) for n in self.outer)
         if self.block and self.lanes:
             return points * ceil_div(kernel.axis(self.lanes).size, self.block)
         return ceil_div(points, self.grain)
@@ -87,6 +98,10 @@ def schedule_map(kernel: Kernel, target: Target) -> MapSchedule:
     schedule = MapSchedule(outer, lanes, groups, grain)
     if lanes is None or lanes not in parallel:
         return schedule
+    square = turning_axis(kernel, lanes, outer)
+    if square and not any(s.combine for s in kernel.stores):
+        grain = max(1, grain // target.lanes)
+        schedule = replace(schedule, grain=grain, square=square, side=target.lanes)
     step, size = groups * target.lanes, kernel.axis(lanes).size
     per_lane = work / max(1, points * _length(kernel, lanes))
     block = -(-int(LEAST_WORK / per_lane + 1) // step) * step
@@ -106,8 +121,8 @@ def _groups(kernel: Kernel, lanes: str | None, target: Target) -> int:
     groups = 4 if target.registers >= 32 else 2
     if any(e.dtype.bits == 64 for e in below if e.free):
         groups //= 2
-    if len(below) > 120:
-        groups = max(1, groups // 2)
+    length = sum(map(_cost, below))
+    groups = max(1, groups // (1 if length < LONG else 2 if length < 4 * LONG else 4))
     size = kernel.axis(lanes).size
     return max(1, min(groups, size // target.lanes)) if isinstance(size, int) else groups
 

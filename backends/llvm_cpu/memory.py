@@ -56,6 +56,7 @@ class Memory:
         self.exists: Condition = True
         """Whether what is read now will be needed: a value hoisted out of a loop that may be empty
         must not touch memory."""
+        self._fills: dict[tuple[DType, str], str] = {}
 
     # ---- loads
 
@@ -113,12 +114,16 @@ class Memory:
         """The pointer, or that of a constant vector of fills."""
         if isinstance(inside, bool):
             return pointer
-        stored = stored_number(e.buffer.dtype, e.fill)
-        dtype = e.buffer.dtype
-        key = np.asarray(e.fill, dtype.numpy).tobytes().hex()
-        values = [stored] * self.place.width
-        table = self.f.module.table(f"fill_{dtype}_{key}", memory_type(dtype), values)
+        key = e.buffer.dtype, repr(e.fill)
+        if key not in self._fills:
+            self._fills[key] = self._fill_table(e.buffer.dtype, e.fill)
+        table = self._fills[key]
         return str(self.f.select(inside, POINTER, pointer, table))
+
+    def _fill_table(self, dtype: DType, fill: float) -> str:
+        values = [stored_number(dtype, fill)] * self.place.width
+        key = np.asarray(fill, dtype.numpy).tobytes().hex()
+        return self.f.module.table(f"fill_{dtype}_{key}", memory_type(dtype), values)
 
     # ---- guards
 

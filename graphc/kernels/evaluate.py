@@ -156,7 +156,8 @@ class _Run:
         target = self.view(s.buffer.name, s.buffer.shape)
         values = np.broadcast_to(result, shape).transpose(order)[mask].astype(target.dtype)
         if s.combine in (None, "set"):
-            target[tuple(pick)] = values if pick else values[-1]
+            if pick or values.size:
+                target[tuple(pick)] = values if pick else values[-1]
             return
         if not s.keep:
             target[...] = identity(s.combine, s.buffer.dtype)

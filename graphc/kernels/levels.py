@@ -90,7 +90,8 @@ def independent_groups(kernel: Kernel) -> tuple[Kernel, ...]:
 
 def of_stores(kernel: Kernel, stores: Iterable[Store]) -> Kernel:
     """The kernel with some of its stores, and the axes those need."""
-    kept = tuple(s for s in kernel.stores if s in tuple(stores))
+    wanted = {s.buffer.name for s in stores}
+    kept = tuple(s for s in kernel.stores if s.buffer.name in wanted)
     names = frozenset[str]().union(*(axes_touched(s) for s in kept))
     names |= {a.part.parent for a in kernel.axes if a.part and a.name in names}
     axes: tuple[Axis, ...] = tuple(a for a in kernel.axes if a.name in names)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from graphc import dtypes
+from graphc.backends.llvm_cpu.host import host
 from graphc.dtypes import DType
 from graphc.ir.dim import named
 from graphc.kernels import build
@@ -13,7 +14,7 @@ from graphc.kernels.build import load, op, store
 from graphc.kernels.evaluate import evaluate
 from graphc.kernels.kernel import Axis, Buffer, Kernel
 
-from .map_runner import Compiled, arrays_for, check
+from .map_runner import Compiled, arrays_for, check, narrower
 from .numpy_meaning import MEANING
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -136,19 +137,28 @@ def cast(values: np.ndarray, new: np.dtype) -> np.ndarray:
     return np.array([int(x) for x in kept], new)
 
 
+MACHINES = {lanes: narrower(lanes) if lanes else host() for lanes in (0, 4)}
+
+
+@pytest.mark.skipif(not host().is_x86, reason="the features named here are those of x86")
+@pytest.mark.parametrize("lanes", MACHINES)
 @pytest.mark.parametrize("dtype", STORED)
-def test_short_floats_round_to_nearest_even(dtype: str) -> None:
+def test_short_floats_round_to_nearest_even(dtype: str, lanes: int) -> None:
+    """Also where the machine has no instructions for them; and back without loss."""
     of = dtypes.as_dtype(dtype)
     rng = np.random.default_rng(1)
     bits = rng.integers(0, 2**32, 4096, np.uint32)
     values = np.concatenate([bits.view(np.float32), hard_numbers(dtypes.float32)])
     x = load(Buffer("x", dtypes.float32, (N,)), "i")
-    kernel = Kernel("narrow", (Axis("i", N),), (store(Buffer("y", of, (N,)), "i", x),))
+    back = load(Buffer("z", of, (N,)), "i")
+    stores = store(Buffer("y", of, (N,)), "i", x), store(Buffer("w", x.dtype, (N,)), "i", back)
+    kernel = Kernel("narrow", (Axis("i", N),), stores)
     size = {"n": len(values)}
-    arrays = arrays_for(kernel, size, {"x": values})
-    Compiled(kernel).run(arrays, size)
+    arrays = arrays_for(kernel, size, {"x": values, "z": values.astype(of.numpy)})
+    Compiled(kernel, MACHINES[lanes]).run(arrays, size)
     want = values.astype(of.numpy).astype(np.float32)
     np.testing.assert_array_equal(arrays["y"].astype(np.float32), want)
+    np.testing.assert_array_equal(arrays["w"], want)
 
 
 def test_random_bits_are_threefry() -> None:
