@@ -9,20 +9,26 @@ only puts them in order and keeps what a call needs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from graphc import feed, knobs, provenance
+from graphc.debug import log
 from graphc.errors import ArgumentError, DTypeError, ShapeError, UnknownNameError
 from graphc.ir.dim import may_equal
-from graphc.ir.graph import graph, topological
-from graphc.ir.node import Tensor
+from graphc.ir.graph import Graph, graph, topological
+from graphc.ir.node import Node, Tensor
 from graphc.ir.tree import Tree, leaves, like
 from graphc.ops.leaf import placeholder_op
 from graphc.ops.variable import Variable
+from graphc.passes.options import Options
+from graphc.passes.pipeline import PassReport, run
+from graphc.passes.unify_sizes import SizeCheck, unify_sizes
+from graphc.schedule.schedule import SCHEDULE_PASSES
 from graphc.target import Program, backend
 
+Report = tuple[PassReport, ...]
 Updates = Mapping[Variable, Tensor] | Iterable[tuple[Variable, Tensor]]
 
 _unnamed = itertools.count(1)
@@ -31,8 +37,8 @@ _unnamed = itertools.count(1)
 class Function:
     """A compiled function of arrays; made by `function`."""
 
-    def __init__(self, program: Program, form: Tree[Tensor], target: str) -> None:
-        self.program, self.form, self.target = program, form, target
+    def __init__(self, program: Program, form: Tree[Tensor], target: str, report: Report) -> None:
+        self.program, self.form, self.target, self.report = program, form, target, report
         self.name = program.name
         self.executable = backend(target).compile(program)
 
@@ -50,7 +56,7 @@ class Function:
 
     def explain(self) -> str:
         """What the compiler did: passes, kernels, fusion decisions with reasons, memory."""
-        return self.executable.explain()
+        return self.executable.explain(self.report)
 
     def __repr__(self) -> str:
         names = ", ".join(f"{t.name}: {t.type}" for t in self.program.inputs)
@@ -59,7 +65,8 @@ class Function:
 
 def function(
     inputs: Tensor | Sequence[Tensor], outputs: Tree[Tensor], *, updates: Updates = (),
-    target: str | None = None, name: str | None = None,
+    target: str | None = None, name: str | None = None, inference: bool = False,
+    fast_math: bool = False, disable: Collection[str] = (),
 ) -> Function:  # fmt: skip
     """Compile the computation of outputs from inputs.
 
@@ -67,6 +74,11 @@ def function(
     in the same form as arrays. `updates` says what variables become after the call. Everything is
     computed from the values that variables have when the call starts. One compile serves every
     value of the symbolic sizes.
+
+    `inference` says that variables are not trained, so work on them alone may be moved in front of
+    work on data. `fast_math` allows rewrites that hold for real numbers but round differently.
+    `disable` names passes to leave out: those of `graphc.passes.pipeline`, and of the schedule
+    "fuse", "in_place" and "reuse_memory".
 
     >>> from graphc.ops import leaf
     >>> x = leaf.placeholder((None,), name="x")
@@ -84,15 +96,37 @@ def function(
     found = _variables([*results, *news], [v for v, _ in pairs])
     _check_closed([*results, *news], ins, label)
     position = {v: i for i, v in enumerate(found)}
+    built = graph((*ins, *found), (*results, *news))
+    options = Options(_evaluate, fast_math, inference)
+    final, checks, report = optimise(label, built, options, disable)
     program = Program(
         label,
-        graph((*ins, *found), (*results, *news)),
-        tuple(ins),
+        final,
+        final.inputs[: len(ins)],
         tuple(found),
         len(results),
         tuple(position[v] for v, _ in pairs),
+        checks,
+        frozenset(disable),
     )
-    return Function(program, outputs, target or knobs.current().backend)
+    made = Function(program, outputs, target or knobs.current().backend, report)
+    log.say(log.PASSES, log.summary(label, report))
+    return made
+
+
+def optimise(
+    label: str, built: Graph, options: Options, disable: Collection[str] = ()
+) -> tuple[Graph, tuple[SizeCheck, ...], Report]:
+    """The graph after all passes that are not disabled, what to check at calls, and a report."""
+    unified, checks = unify_sizes(built)
+    passes = [name for name in disable if name not in SCHEDULE_PASSES]
+    final, report = run(unified, options, passes, log.observer(label))
+    return final, checks, report
+
+
+def _evaluate(node: Node, inputs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    """What constants are folded with: the meaning of the language, whatever the target."""
+    return backend("reference").evaluate_node(inputs, node)
 
 
 def _check_inputs(inputs: list[Tensor], label: str) -> None:

@@ -13,7 +13,7 @@ from graphc.dtypes import DType
 from graphc.errors import FeedError, FeedTypeError, UnknownNameError
 from graphc.ir.dim import Dim, Size, evaluate, names_of, substitute
 from graphc.ir.node import Tensor
-from graphc.target import SizeCheck
+from graphc.passes.unify_sizes import SizeCheck
 
 
 def bind(
@@ -127,6 +127,8 @@ def _solve(size: Dim, name: str, actual: int) -> int | None:
     """The value >= 0 of the one name in a polynomial that grows with it."""
     low, high = 0, max(actual, 1)
     while evaluate(size, {name: high}) < actual:
+        if high >= 1 << 62:
+            return None
         high *= 2
     while low < high:
         middle = (low + high) // 2
@@ -152,13 +154,14 @@ def _wrong_size(
 
 
 def check_sizes(checks: Sequence[SizeCheck], sizes: Mapping[str, int]) -> None:
-    """The equalities of sizes that building took for granted."""
+    """What building took for granted about sizes."""
     for check in checks:
         left, right = evaluate(check.left, sizes), evaluate(check.right, sizes)
-        if left != right:
+        holds = left == right if check.relation == "==" else left <= right
+        if not holds:
             raise FeedError(
-                f"sizes that meet in {check.node_label} differ",
+                f"sizes that meet in {check.node_label} do not fit",
                 received=f"{check.left} = {left}, {check.right} = {right}",
-                expected="equal sizes",
-                fix=f"see {check.where}",
+                expected=str(check),
+                source=check.source,
             )

@@ -13,10 +13,11 @@ from typing import Protocol, cast
 import numpy as np
 
 from graphc.errors import UnknownNameError
-from graphc.ir.dim import Size
 from graphc.ir.graph import Graph
-from graphc.ir.node import Tensor
+from graphc.ir.node import Node, Tensor
 from graphc.ops.variable import Variable
+from graphc.passes.pipeline import PassReport
+from graphc.passes.unify_sizes import SizeCheck
 
 _BACKENDS = {
     "reference": "graphc.backends.reference.backend:ReferenceBackend",
@@ -25,19 +26,12 @@ _BACKENDS = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SizeCheck:
-    """Two sizes that were taken to be equal while building; checked at every call."""
-
-    left: Size
-    right: Size
-    node_label: str
-    where: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Program:
     """What a backend compiles: graph inputs are `inputs` then `variables`; graph outputs are the
-    results, then one new value for each variable of `updated` (positions in `variables`)."""
+    results, then one new value for each variable of `updated` (positions in `variables`).
+
+    `disabled` are the passes that were switched off, those of the schedule among them.
+    """
 
     name: str
     graph: Graph
@@ -46,6 +40,7 @@ class Program:
     results: int
     updated: tuple[int, ...]
     checks: tuple[SizeCheck, ...] = ()
+    disabled: frozenset[str] = frozenset()
 
 
 class Executable(Protocol):
@@ -58,8 +53,8 @@ class Executable(Protocol):
         """
         ...
 
-    def explain(self) -> str:
-        """Kernels, fusion decisions with their reasons, memory."""
+    def explain(self, report: Sequence[PassReport] = ()) -> str:
+        """The passes of the report, kernels, fusion decisions with their reasons, memory."""
         ...
 
 
@@ -72,7 +67,7 @@ class Backend(Protocol):
         """The program, ready to run."""
         ...
 
-    def evaluate_node(self, inputs: Sequence[np.ndarray], node: object) -> list[np.ndarray]:
+    def evaluate_node(self, inputs: Sequence[np.ndarray], node: Node) -> list[np.ndarray]:
         """One node on given values: what eager mode runs."""
         ...
 

@@ -16,8 +16,8 @@ ORDER = (
     ("passes",),
     ("kernels",),
     ("schedule",),
-    ("target", "compiler", "feed"),
     ("debug",),
+    ("target", "compiler", "feed"),
 )
 RANK = {part: rank for rank, group in enumerate(ORDER) for part in group}
 

@@ -18,16 +18,17 @@ from weakref import WeakSet
 
 import numpy as np
 
+from graphc.debug.explain import Known, explain
 from graphc.errors import OutOfMemoryError, OutOfRangeError
 from graphc.ir.dim import names_of
 from graphc.ops.variable import Variable
+from graphc.passes.pipeline import PassReport
 from graphc.schedule.memory import Layout, MemoryPlan
 from graphc.schedule.plan import Plan, Step
 
 from . import jit, steps
 from .arena import Arena, address_of, aligned_array
 from .estimate import PER_NANOSECOND
-from .explain import explained
 from .kernels import native_steps, runtime_unit
 from .pool import Pool, pool
 from .words import Sizes
@@ -47,6 +48,7 @@ _prototype = ctypes.CFUNCTYPE(
 class Prepared:
     """All that depends on sizes."""
 
+    sizes: Mapping[str, int]
     words: np.ndarray
     nbytes: np.ndarray
     shapes: tuple[tuple[int, ...], ...]
@@ -113,9 +115,14 @@ class LLVMExecutable:
             self._prepare(sizes)
             return self.memory_plan.layout.nbytes
 
-    def explain(self) -> str:
-        """Fusion decisions, steps with the lines they come from, memory."""
-        return explained(self.plan, self.native, self.memory_plan)
+    def explain(self, report: Sequence[PassReport] = ()) -> str:
+        """The passes of the report, kernels and what was not fused and why, memory."""
+        distinct = {n.form.unit.key for n in self.native.values()}
+        remark = f"code    {len(self.native)} native steps, {len(distinct)} of them distinct"
+        several = {s: len(n.phases) for s, n in self.native.items() if len(n.phases) > 1}
+        notes = {step: f"in {count} phases" for step, count in several.items()}
+        sizes = self._current.sizes if self._current else {}
+        return explain(self.plan, report, Known(sizes, notes, (remark,), self.memory_plan))
 
     # ------------------------------------------------------------------ a call
 
@@ -185,7 +192,7 @@ class LLVMExecutable:
         values = Sizes(sizes)
         shapes = tuple(tuple(map(values.value, s.shape)) for s in self._results)
         nbytes = self.memory_plan.measure(values.value)
-        return Prepared(self.table.memory.values(values), nbytes, shapes)
+        return Prepared(dict(sizes), self.table.memory.values(values), nbytes, shapes)
 
     def _place(self, nbytes: np.ndarray) -> None:
         """Give arena storages their addresses."""

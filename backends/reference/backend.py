@@ -8,6 +8,7 @@ from typing import final
 import numpy as np
 
 from graphc.ir.node import Node
+from graphc.passes.pipeline import PassReport
 from graphc.target import Program
 
 from . import evaluate
@@ -46,7 +47,7 @@ class ReferenceExecutable:
             np.copyto(storages[position], new)
         return values[: program.results]
 
-    def explain(self) -> str:
+    def explain(self, report: Sequence[PassReport] = ()) -> str:
         """There are no kernels: the nodes in the order in which they run."""
         nodes = self.program.graph.nodes
         lines = [f"{n.label}: {', '.join(map(str, n.types))}  at {n.source}" for n in nodes]

@@ -27,8 +27,8 @@ SMALL = 8  # a value this many times smaller than its readers' work is worth a k
 class Fusion:
     """The groups of a graph; `run` forms them."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, enabled: bool = True) -> None:
+        self.graph, self.enabled = graph, enabled
         self.axes = Axes()
         self.groups: list[Group] = []
         self.decisions: list[Decision] = []
@@ -64,7 +64,7 @@ class Fusion:
         t = node.output()
         if t in self.outputs:
             self._own(node, "kernel")
-        else:
+        elif self.enabled:
             self._merge_readers(t)
 
     def _opaque(self, node: Node) -> None:
@@ -99,9 +99,10 @@ class Fusion:
         t = node.output()
         found = [Use(u.group.current(), u.place, u.inside, u.strict) for u in self.uses.get(t, [])]
         must_store = t in self.outputs or any(u.strict != "inline" for u in found)
-        if not must_store and self._inline(node, found):
-            return
-        self._store_somewhere(node, found)
+        if not self.enabled:
+            self._own(node, "kernel")
+        elif must_store or not self._inline(node, found):
+            self._store_somewhere(node, found)
 
     # ------------------------------------------------------------------ joining readers
 
@@ -269,13 +270,19 @@ class Fusion:
         mine, theirs = self._all_axes(a), self._all_axes(b)
         swap = {y: x for x, y in pairs}
         renamed = frozenset(swap.get(y, y) for y in theirs)
-        if not (renamed <= mine or mine <= renamed):
+        if not (renamed <= mine or mine <= renamed or self._share_rows(mine, renamed)):
             return False
         rows = frozenset(map(self.axes.find, a.rows)), frozenset(map(self.axes.find, b.rows))
         if all(rows) and not (rows[0] <= rows[1] or rows[1] <= rows[0]) and not pairs:
             return False
         self._absorb(a, b, pairs)
         return True
+
+    def _share_rows(self, mine: frozenset[int], theirs: frozenset[int]) -> bool:
+        """Whether the axes that only one of two groups has can be walked inside one work item."""
+        return bool(mine & theirs) and all(
+            is_row_sized(self.axes.size[a] for a in own) for own in (mine - theirs, theirs - mine)
+        )
 
     def _absorb(self, a: Group, b: Group, pairs: list[tuple[int, int]]) -> None:
         for x, y in pairs:

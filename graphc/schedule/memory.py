@@ -98,11 +98,14 @@ def blocks_of(plan: Plan, extra: Extra) -> tuple[Block, ...]:
     """Lifetimes of all arena storages of a plan and its regions, merged where written in place.
 
     Each plan of a region belongs to one step. Time passes step by step; a loop takes the time of
-    its body once, during which everything that the loop itself reads and writes is alive.
+    its body once, during which everything that the loop itself reads and writes is alive. Where
+    the plan has "in_place" or "reuse_memory" disabled, nothing is shared in that way.
     """
     time = _Time(extra)
     time.pass_through(plan)
-    return _shared(time)
+    if "reuse_memory" in plan.disabled:
+        return tuple(Block((s,), s.nbytes, 0, time.now) for s in time.first)
+    return _shared(time, "in_place" not in plan.disabled)
 
 
 class _Time:
@@ -130,10 +133,10 @@ class _Time:
             self.now += 1
 
 
-def _shared(time: _Time) -> tuple[Block, ...]:
+def _shared(time: _Time, in_place: bool) -> tuple[Block, ...]:
     """One block per storage, and one for each chain of storages written in place."""
     chain: dict[Storage, list[Storage]] = {s: [s] for s in time.first}
-    for now, step in time.kernels:
+    for now, step in time.kernels if in_place else ():
         dying = [s for s in reads(step) if time.last.get(s) == now and time.first[s] < now]
         born = [s for s in writes(step) if time.first.get(s) == now]
         for new in born:

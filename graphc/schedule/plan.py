@@ -145,7 +145,8 @@ class Plan:
     """Storages (every one that a step names) and steps in the order in which they run.
 
     `commit` is the number of steps that run before the first one that changes a variable: a call
-    that is stopped earlier has changed nothing.
+    that is stopped earlier has changed nothing. `disabled` are the passes of the schedule that are
+    switched off.
     """
 
     name: str
@@ -153,3 +154,4 @@ class Plan:
     steps: tuple[Step, ...]
     commit: int = 0
     decisions: tuple[str, ...] = field(default=())
+    disabled: frozenset[str] = frozenset()

@@ -9,6 +9,7 @@ value has run before or reads exactly the element that is replaced; else they ar
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from graphc import dtypes
 from graphc.ir.dim import Shape
@@ -31,12 +32,14 @@ from .plan import CheckStep, CopyStep, KernelStep, Place, Plan, Step, Storage
 from .prepare import prepared
 from .touch import loaded, reads, writes
 
+SCHEDULE_PASSES = frozenset({"fuse", "in_place", "reuse_memory"})
+
 
 def make_plan(program: Program) -> Plan:
     """The plan of a program."""
     results = program.graph.outputs[: program.results]
     news = program.graph.outputs[program.results :]
-    maker = _Maker(program.name, program.graph)
+    maker = _Maker(program.name, program.graph, program.disabled)
     for i, t in enumerate(program.inputs):
         maker.leaf(t, "input", i)
     for i, v in enumerate(program.variables):
@@ -46,9 +49,9 @@ def make_plan(program: Program) -> Plan:
     return maker.plan([*results, *news], [*targets, *variables])
 
 
-def make_region_plan(name: str, region: Graph) -> Plan:
+def make_region_plan(name: str, region: Graph, disabled: frozenset[str]) -> Plan:
     """The plan of a loop body or branch: parameters in, results out."""
-    maker = _Maker(name, region)
+    maker = _Maker(name, region, disabled)
     for i, t in enumerate(region.inputs):
         maker.leaf(t, "parameter", i)
     targets = [
@@ -60,8 +63,8 @@ def make_region_plan(name: str, region: Graph) -> Plan:
 class _Maker:
     """The storages and steps of one plan while it is made."""
 
-    def __init__(self, name: str, graph: Graph) -> None:
-        self.name, self.graph = safe_name(name), graph
+    def __init__(self, name: str, graph: Graph, disabled: frozenset[str]) -> None:
+        self.name, self.graph, self.disabled = safe_name(name), graph, disabled
         self.storages: list[Storage] = []
         self.names: dict[str, int] = {}
         self.leaves: dict[Tensor, Storage] = {}
@@ -102,7 +105,7 @@ class _Maker:
 
     def plan(self, wanted: list[Tensor], targets: list[Storage]) -> Plan:
         """Steps that compute each wanted tensor into its target."""
-        fusion = Fusion(self.graph)
+        fusion = Fusion(self.graph, "fuse" not in self.disabled)
         groups = fusion.run()
         for node in self.graph.nodes:
             if node.op is leaf.constant_op and node.types[0].shape != ():
@@ -122,7 +125,9 @@ class _Maker:
         used = {s for step in self.steps for s in (*reads(step), *writes(step))}
         used |= set(targets)
         kept = tuple(s for s in self.storages if s in used or s.place in ("input", "parameter"))
-        return Plan(self.name, kept, tuple(self.steps), self._commit(), decisions)
+        return Plan(
+            self.name, kept, tuple(self.steps), self._commit(), decisions, self.disabled
+        )  # fmt: skip
 
     def _constant(self, node: Node) -> None:
         value = node.attrs["value"]
@@ -151,6 +156,8 @@ class _Maker:
         (variable,) = (t for t, s in self.leaves.items() if s is target)
         if group.kind != "kernel" or any(t in self.leaves for t in group.stores):
             return False
+        if "in_place" in self.disabled:
+            return False
         readers = [g for g in groups if g is not group and variable in self._read_by(g)]
         if any(group.reaches(g) for g in readers):
             return False
@@ -178,7 +185,8 @@ class _Maker:
     def _steps_of(self, group: Group, writer: Writer) -> None:
         if group.kind == "opaque":
             (node,) = group.nodes
-            self.steps.append(opaque.step(node, self._operand, self.stored, make_region_plan))
+            plan = partial(make_region_plan, disabled=self.disabled)
+            self.steps.append(opaque.step(node, self._operand, self.stored, plan))
             return
         for node in group.nodes:
             if kind_of(node) in ("gather", "scatter"):
