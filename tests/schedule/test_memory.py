@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -108,6 +110,17 @@ def test_offsets_serve_the_largest_sizes_so_far() -> None:
     assert large.nbytes == large.bound == 2 * 1000 * 4 * 4
     memory.forget()
     assert fit(10).nbytes == small.nbytes
+
+
+@pytest.mark.parametrize(
+    ("disabled", "arrays"), [(set(), 1), ({"in_place"}, 2), ({"reuse_memory"}, 4)]
+)
+def test_sharing_can_be_switched_off(disabled: set[str], arrays: int) -> None:
+    x = storage("x", place="input")
+    chain = [storage(name) for name in "abcd"]
+    steps = [step(new, old) for new, old in zip(chain, [x, *chain])]
+    memory = MemoryPlan(replace(plan(*steps), disabled=frozenset(disabled)), {})
+    assert memory.fit(memory.measure(lambda s: evaluate(s, {"n": 64}))).nbytes == arrays * 1024
 
 
 def random_blocks(seed: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
