@@ -89,6 +89,7 @@ class Node:
         "op",
         "serial",
         "source",
+        "stamp",
         "types",
     )
 
@@ -98,6 +99,7 @@ class Node:
     types: tuple[TensorType, ...]
     source: Source
     serial: int
+    stamp: int
     _outputs: list[ReferenceType[Tensor] | None]
 
     def __repr__(self) -> str:
@@ -198,7 +200,13 @@ class Tensor:
 
 _interned: WeakValueDictionary[tuple[object, ...], Node] = WeakValueDictionary()
 _serials: dict[str, itertools.count[int]] = {}
+_stamps = itertools.count()
 _lock = threading.RLock()
+
+
+def now() -> int:
+    """A number above the `stamp` of every node made so far, and not above that of later ones."""
+    return next(_stamps)
 
 
 def apply(
@@ -239,5 +247,6 @@ def _make(
     node.attrs = MappingProxyType(dict(sorted(attrs.items())))
     node.types = (types,) if isinstance(types, TensorType) else types
     node.serial = next(_serials.setdefault(op.name, itertools.count()))
+    node.stamp = next(_stamps)
     node._outputs = [None] * len(node.types)
     return node

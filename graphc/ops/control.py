@@ -1,8 +1,8 @@
 """Loops and branches whose bodies are graphs, calls with a derivative of their own, all_reduce.
 
 A body is traced once into a closed `Graph`: what it uses from outside becomes an extra input, and
-whatever in it depends on no input of the body is computed once, outside. Attributes say how the
-inputs are made up:
+whatever in the body of a loop depends on no input of the body is computed once, outside. Attributes
+say how the inputs are made up:
 
     scan        (carry*, xs*, captured*)  ->  (carry*, ys*)      body: (carry*, x*, captured*)
     while_loop  (carry*, captured*)       ->  carry*             condition, body: all inputs
@@ -18,8 +18,8 @@ from graphc import dtypes
 from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.ir.dim import Size, may_equal
 from graphc.ir.graph import Graph, depends_on, graph, substitute, topological
-from graphc.ir.mode import build, inside_region
-from graphc.ir.node import Node, Op, Tensor, TensorType
+from graphc.ir.mode import build, inside_region, is_eager
+from graphc.ir.node import Node, Op, Tensor, TensorType, now
 from graphc.ir.tree import Tree, leaves, like, tree_map
 
 from . import leaf
@@ -145,9 +145,12 @@ def cond(
 ) -> Tree[Tensor]:  # fmt: skip
     """`then(*operands)` if the scalar predicate is true, else `otherwise(*operands)`.
 
-    Only the chosen branch runs; both give results of the same form and types.
+    Only the chosen branch runs, with all that its function builds; both give results of the same
+    form and types.
     """
     test = _predicate(as_tensor(predicate))
+    if is_eager() and (value := test.concrete()) is not None:
+        return tree_map(as_tensor, (then if value else otherwise)(*operands))
     given = tree_map(as_tensor, operands)
     forms: list[Tree[Tensor]] = []
 
@@ -160,7 +163,8 @@ def cond(
         return run
 
     inputs = leaves(given)
-    regions, captured = trace_together([branch(then), branch(otherwise)], types_of(inputs))
+    branches = [branch(then), branch(otherwise)]
+    regions, captured = trace_together(branches, types_of(inputs), hoist=False)
     _same_types("cond", regions[0].outputs, regions[1].outputs)
     attrs = {"then_body": regions[0], "else_body": regions[1]}
     return like(forms[0], build(cond_op, (test, *inputs, *captured), attrs))
@@ -185,13 +189,19 @@ def trace(
 
 
 def trace_together(
-    functions: Sequence[Callable[..., Sequence[Tensor]]], types: Sequence[TensorType]
-) -> tuple[list[Graph], list[Tensor]]:
-    """`trace` of several functions of the same inputs, with one common list of extra inputs."""
+    functions: Sequence[Callable[..., Sequence[Tensor]]], types: Sequence[TensorType],
+    hoist: bool = True,
+) -> tuple[list[Graph], list[Tensor]]:  # fmt: skip
+    """`trace` of several functions of the same inputs, with one common list of extra inputs.
+
+    Without `hoist`, everything that the functions build stays inside, needed inputs or not.
+    """
     with inside_region() as depth:
         inputs = [leaf.parameter(depth, i, t) for i, t in enumerate(types)]
+        begin = now()
         outputs = [list(f(*inputs)) for f in functions]
-        captured = _captures([t for out in outputs for t in out], inputs)
+        since = None if hoist else begin
+        captured = _captures([t for out in outputs for t in out], inputs, since)
         extra = [leaf.parameter(depth, len(types) + i, t.type) for i, t in enumerate(captured)]
     swap = dict(zip(captured, extra))
     everything = (*inputs, *extra)
@@ -201,15 +211,22 @@ def trace_together(
 _CHEAP = (leaf.full_op, leaf.iota_op, leaf.size_of_op)
 
 
-def _captures(outputs: list[Tensor], inputs: list[Tensor]) -> list[Tensor]:
-    """Where the outside begins: what is used inside, but depends on no input."""
+def _captures(outputs: list[Tensor], inputs: list[Tensor], since: int | None) -> list[Tensor]:
+    """Where the outside begins: what is used inside, but neither depends on an input nor, if that
+    is asked for, was made since then."""
     inside = depends_on(outputs, inputs)
+    if since is not None:
+        inside |= {n for n in topological(outputs) if n.stamp > since and _is_built(n)}
 
     def is_outside(t: Tensor) -> bool:
         return t.node not in inside and not _is_small(t.node)
 
     used = [t for node in topological(outputs) if node in inside for t in node.inputs]
     return list(dict.fromkeys(t for t in (*used, *outputs) if is_outside(t)))
+
+
+def _is_built(node: Node) -> bool:
+    return "leaf" not in node.op.traits
 
 
 def _is_small(node: Node) -> bool:

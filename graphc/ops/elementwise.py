@@ -19,6 +19,7 @@ from . import convert
 from .convert import TensorLike
 
 BOOL = dtypes.bool_
+SWAP = "commutative"
 FLOAT, NUMBER, INTEGER, LOGIC, BITS, ANY = "f", "iuf", "iu", "b", "biu", "biuf"
 
 
@@ -131,26 +132,26 @@ logical_not = _unary("logical_not", "not x",                               LOGIC
 bitwise_not = _unary("bitwise_not", "every bit of x inverted",             BITS)
 
 # ---------------------------------------------------------------------------- two inputs
-add           = _binary("add",           "a + b", traits="commutative")
+add           = _binary("add",           "a + b", traits=SWAP)
 sub           = _binary("sub",           "a - b")
-mul           = _binary("mul",           "a * b", traits="commutative")
+mul           = _binary("mul",           "a * b", traits=SWAP)
 div           = _binary("div",           "a / b as floats; integers become float32", FLOAT, b=POSITIVE)
 floor_divide  = _binary("floor_divide",  "floor(a / b); integers by 0 give 0", b=POSITIVE)
 remainder     = _binary("remainder",     "a - floor(a / b) * b; integers by 0: 0", b=POSITIVE)
 pow           = _binary("pow",           "a ** b", a=POSITIVE)
-maximum       = _binary("maximum",       "the larger; NaN if either is NaN", ANY, traits="commutative")
-minimum       = _binary("minimum",       "the smaller; NaN if either is NaN", ANY, traits="commutative")
+maximum       = _binary("maximum",       "the larger; NaN if either is NaN", ANY, traits=SWAP)
+minimum       = _binary("minimum",       "the smaller; NaN if either is NaN", ANY, traits=SWAP)
 atan2         = _binary("atan2",         "the angle of the point (b, a)", FLOAT, b=POSITIVE)
-equal         = _binary("equal",         "a == b", ANY, result=BOOL, traits="commutative")
-not_equal     = _binary("not_equal",     "a != b", ANY, result=BOOL, traits="commutative")
+equal         = _binary("equal",         "a == b", ANY, result=BOOL, traits=SWAP)
+not_equal     = _binary("not_equal",     "a != b", ANY, result=BOOL, traits=SWAP)
 less          = _binary("less",          "a < b",  ANY, result=BOOL)
 less_equal    = _binary("less_equal",    "a <= b", ANY, result=BOOL)
-logical_and   = _binary("logical_and",   "a and b", LOGIC, traits="commutative")
-logical_or    = _binary("logical_or",    "a or b", LOGIC, traits="commutative")
-logical_xor   = _binary("logical_xor",   "exactly one of a and b", LOGIC, traits="commutative")
-bitwise_and   = _binary("bitwise_and",   "bits that are set in both", BITS, traits="commutative")
-bitwise_or    = _binary("bitwise_or",    "bits that are set in either", BITS, traits="commutative")
-bitwise_xor   = _binary("bitwise_xor",   "bits that differ", BITS, traits="commutative")
+logical_and   = _binary("logical_and",   "a and b", LOGIC, traits=SWAP)
+logical_or    = _binary("logical_or",    "a or b", LOGIC, traits=SWAP)
+logical_xor   = _binary("logical_xor",   "exactly one of a and b", LOGIC, traits=SWAP)
+bitwise_and   = _binary("bitwise_and",   "bits that are set in both", BITS, traits=SWAP)
+bitwise_or    = _binary("bitwise_or",    "bits that are set in either", BITS, traits=SWAP)
+bitwise_xor   = _binary("bitwise_xor",   "bits that differ", BITS, traits=SWAP)
 shift_left    = _binary("shift_left",    "a * 2**b, bits above the top are lost", INTEGER)
 shift_right   = _binary("shift_right",   "floor(a / 2**b)", INTEGER)
 # fmt: on
