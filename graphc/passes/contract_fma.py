@@ -33,9 +33,8 @@ def _contracted(given: Graph) -> Graph:
             old, new, other = node.inputs[side], inputs[side], inputs[1 - side]
             # The product may itself have become something else, or be needed as it is.
             if new.node.op is mul and old.node.op is mul and uses[old] == 1:
-                return apply(
-                    fma, _terms(node, side, *new.node.inputs, other), {}, node.source
-                ).outputs
+                a, b = new.node.inputs
+                return apply(fma, _terms(node, side, a, b, other), {}, node.source).outputs
         return None
 
     outputs = rewrite(given.outputs, replace)

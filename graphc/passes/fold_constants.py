@@ -13,6 +13,7 @@ from graphc.ir.literal import Literal
 from graphc.ir.mode import Evaluate
 from graphc.ir.node import Node, Tensor, apply
 from graphc.ops.leaf import constant, constant_op, full_op, uniform
+from graphc.provenance import building_for
 
 from .options import Options
 from .regions import everywhere, is_region
@@ -40,8 +41,9 @@ def _folded(given: Graph, evaluate: Evaluate) -> Graph:
             return None
         if "control" in node.op.traits:
             return None
-        fresh = apply(node.op, inputs, node.attrs, node.source)
-        return _uniform(fresh, evaluate) or _arrays(fresh, evaluate, largest)
+        with building_for(node.source):
+            fresh = apply(node.op, inputs, node.attrs)
+            return _uniform(fresh, evaluate) or _arrays(fresh, evaluate, largest)
 
     outputs = rewrite(given.outputs, replace)
     same = all(a is b for a, b in zip(outputs, given.outputs))
@@ -54,7 +56,7 @@ def _uniform(node: Node, evaluate: Evaluate) -> tuple[Tensor, ...] | None:
     if not is_pointwise or any(t.node.op is not full_op for t in node.inputs):
         return None
     scalars = tuple(uniform((), _number(t), t.dtype) for t in node.inputs)
-    small = apply(node.op, scalars, node.attrs, node.source)
+    small = apply(node.op, scalars, node.attrs)
     (value,) = evaluate(small, [_array(t) for t in scalars])
     return (uniform(node.types[0].shape, _as_number(value), node.types[0].dtype),)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from graphc.ir.graph import Graph, graph, rewrite
 from graphc.ir.node import Node, Tensor, apply
 from graphc.ops.control import cond_op, scan_op, while_op
+from graphc.provenance import building_for
 
 from .options import Options
 from .regions import count, region, reordered, used_inputs
@@ -25,7 +26,10 @@ def _shrunk(given: Graph) -> Graph:
     kept = _kept(given)
 
     def replace(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-        return _REBUILD[node.op](node, inputs, kept[node]) if node.op in _REBUILD else None
+        if node.op not in _REBUILD:
+            return None
+        with building_for(node.source):
+            return _REBUILD[node.op](node, inputs, kept[node])
 
     return graph(given.inputs, rewrite(given.outputs, replace))
 

@@ -20,6 +20,7 @@ from graphc import dtypes
 from graphc.dtypes import DType, Number
 from graphc.ir.node import Node, Op, Tensor, apply
 from graphc.ops import leaf
+from graphc.provenance import Source, building_for
 
 # How far an equation holds for floats; for integers and bools every rule holds for all values.
 #   exact    the same values, where 0.0 and -0.0 are one value and all NaNs are one value
@@ -31,6 +32,8 @@ Value = Tensor | Number
 Sides = Callable[..., tuple[Tensor, Value]]
 Interval = tuple[float, float]
 
+# Numbers in patterns are nodes that user graphs share; they belong to no line of a program.
+_NOWHERE = Source("<rules>", 0)
 # Numbers that stand for the number variables of a rule in its pattern; no rule mentions them.
 _NUMBERS = {"a": 7919.25, "b": 7927.25, "c": 7933.25}
 _KINDS: dict[str, tuple[DType, ...]] = {
@@ -83,12 +86,17 @@ def rule(
     """
     names = tuple(inspect.signature(sides).parameters)
     dtype = next(iter(_KINDS[k][0] for k in "fiub" if k in kinds))
-    variables = tuple(_variable(name, dtype) for name in names)
-    left, _ = sides(*variables)
-    try_one = partial(_rewrite, sides, variables, kinds, when)
+    with building_for(_NOWHERE):
+        variables = tuple(_variable(name, dtype) for name in names)
+        left, _ = sides(*variables)
+        patterns = _orders(left)
     heads = tuple(
-        Head(left.node.op, tuple(map(_known_op, p.node.inputs)), partial(try_one, p))
-        for p in _orders(left)
+        Head(
+            left.node.op,
+            tuple(map(_known_op, pattern.node.inputs)),
+            partial(_rewrite, sides, variables, kinds, when, pattern),
+        )
+        for pattern in patterns
     )
     return Rule(equation, holds, heads, partial(_examples, sides, names, kinds, when), over)
 
