@@ -105,7 +105,7 @@ class Driver:
     @property
     def box_elements(self) -> int:
         """The size of the copy of `a` that a chunk holds."""
-        return self.plan.a.elements if isinstance(self.plan.a, Box) else 0
+        return max(1, self.plan.a.elements) if isinstance(self.plan.a, Box) else 0
 
     @property
     def waiting_elements(self) -> int:
@@ -234,7 +234,7 @@ class _Item:
 
     def one_step(self, extents: dict[str, Number]) -> None:
         plan, place = self.plan, self.driver.place
-        if isinstance(plan.a, Box):
+        if isinstance(plan.a, Box) and plan.a.elements:
             fill(place, plan.a, self.box, {**self.rows, **extents})
 
         def tile(panel: Number, at: dict[str, Number], rows: tuple[int, int]) -> None:
