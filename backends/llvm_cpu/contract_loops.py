@@ -27,8 +27,6 @@ from .window import fill
 Extents = Mapping[str, Number]
 Piece = tuple[int, Number, Number]
 """(rows, first, past the last): tiles of so many rows side by side."""
-MIDDLE = {1: 1, 2: 1, 3: 1, 4: 2, 5: 2, 6: 2, 7: 3, 8: 3, 9: 3}
-"""Rows of the tiles after the whole ones, where the number of rows is not known; then 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +357,7 @@ def pieces(f: Function, extent: Number, want: int) -> Iterator[Piece]:
             yield small, longer * (small + 1), extent
         return
     first: Number = 0
-    for rows in dict.fromkeys((want, MIDDLE.get(want, 4), 1)):
+    for rows in dict.fromkeys((want, -(-want // 3), 1)):
         rest = f.sub(extent, first)
         last = f.add(first, f.mul(f.div(rest, rows), rows)) if rows > 1 else extent
         yield rows, first, last

@@ -146,14 +146,16 @@ class _Turn:
         whole = f.mul(f.div(extent, self.lanes), self.lanes)
 
         def square(k: Number, left: Number | None) -> None:
-            for column in range(0, width, self.lanes):
+            def one(column: Number, _: list[str]) -> None:
                 self.square(at_start.pointer, to, first, column, k, left)
+
+            f.loop(0, width, self.lanes, one, hint="column")
 
         f.loop(0, whole, self.lanes, lambda k, _: square(k, None), hint="square")
         f.if_(f.compare("lt", whole, extent), lambda: square(whole, f.sub(extent, whole)))
 
     def square(
-        self, source: str, to: str, first: Number, column: int, k: Number, left: Number | None
+        self, source: str, to: str, first: Number, column: Number, k: Number, left: Number | None
     ) -> None:
         """One square from column `column` of the panel and element k of the sum on."""
         f, lanes, place = self.f, self.lanes, self.place
@@ -165,8 +167,9 @@ class _Turn:
         mask = None if left is None else self.prefix(left)
         rows: list[str] = []
         for r in range(lanes):
-            column_here: Number = column + r if whole else f.max(0, f.min(column + r, top))
-            at = f.gep(memory, source, f.add(f.mul(column_here, step), k))
+            here = f.add(column, r)
+            here = here if whole else f.max(0, f.min(here, top))
+            at = f.gep(memory, source, f.add(f.mul(here, step), k))
             rows.append(access.read(f, stored, lanes, at, mask))
         type_, width = value_type(self.dtype, lanes), self.panels.shape[-1]
         assert isinstance(width, int), "panels have a known width"

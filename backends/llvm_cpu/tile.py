@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from math import prod
 
 from graphc.ir import dim
@@ -22,7 +23,7 @@ UNKNOWN = 64
 """What a named size counts for in work and memory."""
 FEW = 4
 """What a named size counts for where items are counted: small batches should run in parallel."""
-MOST_ROWS = 16
+MOST_ROWS = 14
 """More rows make long functions and gain nothing."""
 PANEL_BYTES = 1 << 19
 """Of both operands under one step of the sum: half of a large second-level cache."""
@@ -173,15 +174,16 @@ def _cycles_of_rows(
     if inner is None or inner == 0:
         return _cycles(shape[0] * shape[1], width) / (shape[0] * shape[1])
     total = outer or shape[0]
-    turns = sum(
-        _cycles(a * b, width) for a in _pieces(total, shape[0]) for b in _pieces(inner, shape[1])
-    )
+    pairs = product(_pieces(total, shape[0]), _pieces(inner, shape[1]))
+    turns = sum(many * count * _cycles(a * b, width) for (a, many), (b, count) in pairs)
     return turns / max(1, total * inner)
 
 
-def _pieces(size: int, most: int) -> list[int]:
-    count = -(-size // most) if size else 0
-    return [size // count + (i < size % count) for i in range(count)]
+def _pieces(size: int, most: int) -> list[tuple[int, int]]:
+    """Balanced pieces of an extent: (rows, how many)."""
+    count = -(-size // most)
+    rows, longer = divmod(size, count)
+    return [(rows + 1, longer), (rows, count - longer)]
 
 
 def _cycles(rows: int, width: int) -> float:
