@@ -87,11 +87,15 @@ class _Scan:
 
     def _rows(self, changing: set[Node], carried: set[Node]) -> dict[Tensor, Tensor]:
         """Heavy tensors that depend on rows of the sequences but on no carry."""
-        roots = [
-            node.output()
-            for node in self.body.nodes
-            if node.op in _HEAVY and node in changing and node not in carried
-        ]
+        late: dict[Node, None] = {}
+        for node in self.body.nodes:
+            if node not in changing or node in carried:
+                continue
+            # Elementwise work on a product is done with the product, where it costs nothing.
+            after = "elementwise" in node.op.traits and any(t.node in late for t in node.inputs)
+            if node.op in _HEAVY or after:
+                late[node] = None
+        roots = [node.output() for node in late]
         length = self.node.attrs["length"]
         same = {t: self.outside[t] for t in self.captured}
         sequences = {t: self.outside[t] for t in self.xs}

@@ -29,9 +29,11 @@ from .fold_inference import fold_inference
 from .hoist_invariants import hoist_invariants
 from .inline_calls import inline_calls
 from .masks_from_outputs import masks_from_outputs
+from .merge_loops import merge_loops
 from .options import Options
 from .remove_dead import remove_dead
 from .simplify import simplify
+from .sink_results import sink_results
 from .stabilize import stabilize
 
 Pass = Callable[[Graph, Options], Graph]
@@ -42,7 +44,9 @@ PIPELINE: tuple[Pass, ...] = (
     fold_constants,    # Before simplify: its rules look for single numbers.
     simplify,          # Before stabilize: brings `log` and `exp` together across moved axes.
     stabilize,
+    merge_loops,       # Before loops are taken apart, while those of a derivative look alike.
     hoist_invariants,
+    sink_results,
     fold_inference,    # After simplify, which turns chains of scales and shifts into one form.
     fold_constants,    # Numbers that stabilize and fold_inference brought together.
     eliminate_common,  # Before the last simplify: `x*y - y*x` must be `z - z` to be seen.

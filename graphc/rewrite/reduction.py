@@ -129,6 +129,20 @@ def dot_of_transposed(node: Node) -> Tensor | None:
     return dot_general(a, b, (contract[0], contract[1]), (batch[0], batch[1]))
 
 
+def sum_of_products(node: Node) -> Tensor | None:
+    """The sum over batch axes of a product contracts them too."""
+    inner, axes = node.inputs[0].node, axes_of(node)
+    if inner.op is not dot_general_op:
+        return None
+    contract, batch = _pairs(inner)
+    if any(a >= len(batch[0]) for a in axes):
+        return None
+    left, right = ([side[a] for a in axes] for side in batch)
+    kept = tuple(tuple(x for i, x in enumerate(side) if i not in axes) for side in batch)
+    both = ((*left, *contract[0]), (*right, *contract[1]))
+    return dot_general(inner.inputs[0], inner.inputs[1], both, (kept[0], kept[1]))
+
+
 def transposed_dot(node: Node) -> Tensor | None:
     """(a @ b) transposed = b @ a with the axes of both the other way round."""
     inner = node.inputs[0].node
@@ -219,6 +233,9 @@ REDUCTION = (
     law("transpose(x) @ y = x @ y", dot_general_op, dot_of_transposed,
         lambda: dot_general(transpose(_x(3, 4)), _y(3, 2), ([1], [0])),
         lambda: dot_general(_x(5, 3, 2), transpose(_y(2, 4, 5)), ([2], [2]), ([0], [0])),
+        holds="real"),
+    law("sum over batch axes of x @ y = x @ y over them too", sum_op, sum_of_products,
+        lambda: sum_over(dot_general(_x(5, 3, 4), _y(5, 4, 2), ([2], [1]), ([0], [0])), 0),
         holds="real"),
     law("transpose(x @ y) = y @ x", transpose_op, transposed_dot,
         lambda: transpose(dot_general(_x(3, 4), _y(4, 2), ([1], [0]))),
