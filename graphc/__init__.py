@@ -32,6 +32,7 @@ _NAMES = {
     "graphc.ir.node": "Tensor",
     "graphc.ir.printer": "show",
     "graphc.ir.parser": "parse",
+    "graphc.ir.formula": "formula",
     "graphc.compiler": "function Function",
     "graphc.target": "register_backend",
     "graphc.knobs": "settings",

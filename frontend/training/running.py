@@ -24,13 +24,15 @@ def signature(*data: Arrays) -> tuple[tuple[object, ...], ...]:
     return tuple((i, a.shape[1:], a.dtype.name) for i, d in enumerate(data) for a in leaves(d))
 
 
-def compiled(build: Build, data: tuple[Arrays, ...], target: str | None, name: str) -> Run:
+def compiled(
+    build: Build, data: tuple[Arrays, ...], target: str | None, name: str, *, trains: bool
+) -> Run:
     """The step as one native function; `data` shows the form of its arguments."""
     names = iter(f"{'xy'[i]}{n}" for i, d in enumerate(data) for n in range(len(leaves(d))))
     inputs = [tree_map(lambda a: _placeholder(a, next(names)), d) for d in data]
     outputs, updates = build(*inputs)
     flat = [t for tree in inputs for t in leaves(tree)]
-    run = function(flat, outputs, updates=updates, target=target, name=name)
+    run = function(flat, outputs, updates=updates, target=target, name=name, inference=not trains)
     return lambda *arrays: run(*(a for tree in arrays for a in leaves(tree)))
 
 

@@ -127,7 +127,8 @@ class Trainer:
             if self.run_eagerly:
                 found = interpreted(build, self.target)
             else:
-                found = compiled(build, arguments, self.target, name)
+                trains = kind == "train"
+                found = compiled(build, arguments, self.target, name, trains=trains)
             # The key is taken again: building made the weights.
             self._steps[self._key(kind, arguments)] = found
         return found

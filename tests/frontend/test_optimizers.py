@@ -59,9 +59,9 @@ def test_adam_follows_its_equations(amsgrad):
 
 
 def test_amsgrad_keeps_the_largest():
-    gradients = [10.0] + [0.0] * 3000
-    plain, kept = (steps_of(Adam(0.1, amsgrad=a), gradients)[-1] for a in (False, True))
-    assert plain != kept
+    gradients = [10.0] + [0.0] * 30
+    plain, kept = (steps_of(Adam(0.1, amsgrad=a), gradients, 0.0)[-1] for a in (False, True))
+    assert plain < kept - 1e-3
 
 
 def test_decay_halves_the_rate():

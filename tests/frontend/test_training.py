@@ -71,7 +71,9 @@ def test_eager_and_compiled_training_are_the_same():
 
     (static_accuracy, static), (eager_accuracy, eager) = train(False), train(True)
     assert static_accuracy == eager_accuracy
-    assert all(np.array_equal(a, b) for a, b in zip(static, eager, strict=True))
+    # The compiler may round differently, by what its rules allow.
+    for a, b in zip(static, eager, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
 def test_regression_from_lists():

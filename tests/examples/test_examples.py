@@ -1,0 +1,72 @@
+"""Every example runs, with settings small enough for each change, and prints what it promises."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graphc.__main__ import main as command
+from graphc.frontend.datasets import mnist_like
+from graphc.knobs import settings
+
+FOLDER = Path(__file__).resolve().parents[2] / "examples"
+
+EXPECTED = {
+    "hello_graph": ([], ["a symbolic tensor", "n = 3"]),
+    "gradients": (
+        [],
+        ["at 3: 6.0 2.0", "simplified:  2 * x  2", "eagerly: 6.0 2.0", "H v = [ 6.  1. 18.]"],
+    ),
+    "see_the_passes": ([], ["log(exp(x) / y) = x - log(y)", "x * 1 = x"]),
+    "static_versus_eager": (["--images", "4", "--steps", "1"], ["op by op"]),
+    "mnist_cnn": (["--epochs", "1", "--limit", "20"], ["53,578", "validation accuracy"]),
+}
+
+
+@pytest.fixture
+def images(monkeypatch):
+    """Random images in the place of MNIST."""
+    random = np.random.default_rng(0)
+    part = random.integers(0, 256, (40, 28, 28), np.uint8), random.integers(0, 10, 40, np.uint8)
+    for name in ("mnist", "fashion_mnist"):
+        monkeypatch.setattr(f"graphc.frontend.datasets.{name}.load", lambda source: (part, part))
+    assert mnist_like.load
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.usefixtures("images")
+def test_example(path, monkeypatch, capsys):
+    arguments, expected = EXPECTED[path.stem]
+    monkeypatch.setattr(sys, "argv", [str(path), *arguments])
+    spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with settings(backend="reference"):
+        module.main()
+    shown = "".join(capsys.readouterr())
+    assert [text for text in expected if text not in shown] == []
+
+
+@pytest.mark.usefixtures("images")
+def test_demo(tmp_path, capsys):
+    arguments = ["demo", "--epochs", "1", "--limit", "10", "--target", "reference"]
+    assert command([*arguments, "--out", str(tmp_path)]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("test accuracy ")
+    assert last.endswith(" %")
+    assert 0 <= float(last.split()[2]) <= 100
+    assert {p.name for p in tmp_path.iterdir()} == {"learning_curve.png"}
+
+
+def test_info(capsys):
+    assert command(["info"]) == 0
+    assert "GRAPHC_BACKEND" in capsys.readouterr().out
+
+
+def test_an_error_is_explained_without_a_traceback(capsys):
+    assert command(["demo", "--target", "abacus", "--limit", "1", "--out", "/tmp"]) == 1
+    assert "no such target" in capsys.readouterr().err
