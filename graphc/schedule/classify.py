@@ -34,6 +34,7 @@ Kind = Literal[
 ]
 
 UNKNOWN = 256  # what an unknown size counts for when amounts of work are compared
+SMALL = 8  # how many times smaller than the work that reads it a value is worth a kernel
 ROW = 16384  # elements of a row that one work item may reduce and read again
 
 # fmt: off

@@ -4,7 +4,7 @@ Nodes are taken from outputs to inputs. Each carries a list of uses: by which gr
 A node joins the group of its readers if one kernel can compute it there at no extra cost; else its
 output is stored, in a group that also reads it if that makes no circle, or in one of its own.
 
-Legal is (see `_refusal`): a pointwise value anywhere at the same place; a reduction whose result is
+Legal is (see `legal.py`): a pointwise value anywhere at the same place; a reduction whose result is
 read again at the axes it removes only if these fit into one work item; one contraction per group,
 whose other members work on its output element by element. Every decision is kept with its reason.
 """
@@ -16,12 +16,11 @@ from collections.abc import Iterable
 from graphc.ir.graph import Graph, users
 from graphc.ir.node import Node, Tensor
 
-from . import classify, uses_of
-from .classify import Facts, elements, is_row_sized, kind_of
+from . import classify, legal, uses_of
+from .classify import Facts, elements, kind_of
 from .group import Axes, Decision, Group, Place, Use
 
 LIMIT = 96  # nodes of one kernel: above it registers spill and compile time grows
-SMALL = 8  # a value this many times smaller than its readers' work is worth a kernel of its own
 
 
 class Fusion:
@@ -161,69 +160,17 @@ class Fusion:
 
     def _refusal(self, node: Node, group: Group, mine: list[Use], stored: bool = False) -> str:
         """Why a node cannot join a group, or an empty text."""
-        kind = kind_of(node)
-        if group.kind == "opaque" or (group.kind == "scatter" and kind != "point"):
+        if group.kind == "opaque" or (group.kind == "scatter" and kind_of(node) != "point"):
             return "the reader is a step of its own"
         if len(group.nodes) >= LIMIT:
             return "the kernel is large enough"
         place = self._common_place(group, mine)
         if place is None:
-            cheap = kind == "point" and self._is_cheap(node) and group.contraction is None
+            cheap = kind_of(node) == "point" and self._is_cheap(node) and group.contraction is None
             return "" if cheap else "it is read at shifted or several places"
         inside = frozenset().union(*(u.inside for u in mine))
-        own = self.axes.set(place)
-        wide = frozenset(map(self.axes.find, inside)) | own
-        match kind:
-            case "point" | "gather":
-                return self._refuse_point(node, group, own, wide, stored)
-            case "window":
-                return "windows and contractions do not mix" if group.contraction else ""
-            case "reduce":
-                return self._refuse_reduce(node, group, own, wide)
-            case _:
-                return self._refuse_contraction(node, group, place, wide)
-
-    def _refuse_point(
-        self, node: Node, group: Group, own: frozenset[int], wide: frozenset[int], stored: bool
-    ) -> str:
-        ends_contraction = node in self.facts.from_contraction
-        if ends_contraction and stored and (group.reductions or group.windows):
-            return "it ends a contraction, which cannot be in a kernel with reductions"
-        work = elements(self.axes.size[a] for a in wide)
-        mine = elements(self.axes.size[a] for a in own)
-        if mine * SMALL <= work and node not in self.facts.from_row:
-            return "it is much smaller than the work that reads it"
-        return ""
-
-    def _refuse_reduce(
-        self, node: Node, group: Group, own: frozenset[int], wide: frozenset[int]
-    ) -> str:
-        if group.contraction is not None:
-            return "reductions and contractions do not mix"
-        back = wide - own
-        if not back:
-            return ""
-        sizes = classify.reduced_sizes(node)
-        if not is_row_sized(sizes) or not is_row_sized(self.axes.size[a] for a in back):
-            return "its result is read again at axes that do not fit into one work item"
-        rows = frozenset(map(self.axes.find, group.rows))
-        if rows and not (back <= rows or rows <= back):
-            return "rows along other axes are already in the kernel"
-        return ""
-
-    def _refuse_contraction(
-        self, node: Node, group: Group, place: Place, wide: frozenset[int]
-    ) -> str:
-        if group.contraction is not None:
-            return "one contraction per kernel"
-        if group.reductions or group.windows or group.kind != "kernel":
-            return "reductions and contractions do not mix"
-        if node not in self.facts.from_contraction:
-            return "its sum has an unknown length and is split"
-        own = self.axes.set(place)
-        if wide != own or any(self.axes.set(p) != own for p in group.stores.values()):
-            return "the kernel works on other axes than the result"
-        return ""
+        wide = frozenset(map(self.axes.find, inside)) | self.axes.set(place)
+        return legal.refusal(node, legal.Spot(group, place, wide, stored), self.axes, self.facts)
 
     # ------------------------------------------------------------------ merging groups
 
@@ -270,19 +217,13 @@ class Fusion:
         mine, theirs = self._all_axes(a), self._all_axes(b)
         swap = {y: x for x, y in pairs}
         renamed = frozenset(swap.get(y, y) for y in theirs)
-        if not (renamed <= mine or mine <= renamed or self._share_rows(mine, renamed)):
+        if not (renamed <= mine or mine <= renamed or legal.share_rows(self.axes, mine, renamed)):
             return False
         rows = frozenset(map(self.axes.find, a.rows)), frozenset(map(self.axes.find, b.rows))
         if all(rows) and not (rows[0] <= rows[1] or rows[1] <= rows[0]) and not pairs:
             return False
         self._absorb(a, b, pairs)
         return True
-
-    def _share_rows(self, mine: frozenset[int], theirs: frozenset[int]) -> bool:
-        """Whether the axes that only one of two groups has can be walked inside one work item."""
-        return bool(mine & theirs) and all(
-            is_row_sized(self.axes.size[a] for a in own) for own in (mine - theirs, theirs - mine)
-        )
 
     def _absorb(self, a: Group, b: Group, pairs: list[tuple[int, int]]) -> None:
         for x, y in pairs:
@@ -388,7 +329,7 @@ class Fusion:
     def _is_small(self, t: Tensor, size: int) -> bool:
         while kind_of(t.node) == "free" and t.node.inputs:
             t = t.node.inputs[0]
-        return kind_of(t.node) == "free" or elements(t.shape) * SMALL <= size
+        return kind_of(t.node) == "free" or elements(t.shape) * classify.SMALL <= size
 
     def _decide(self, fused: bool, node: Node, readers: Iterable[Group], because: str) -> None:
         names = ", ".join(dict.fromkeys(self._name(g) for g in readers))

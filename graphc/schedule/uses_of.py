@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import cast
 
 from graphc.ir.node import Node, Tensor
-from graphc.ops import convert, movement, pool, random
+from graphc.ops import convert, index, movement, pool, random
 
 from . import classify
 from .group import Axes, Place, Use
@@ -67,29 +67,29 @@ def from_node(node: Node, use: Use, axes: Axes, bound: tuple[int, ...]) -> Uses:
     inside = use.inside | (axes.set(place) if place is not None else frozenset())
     here = replace(use, inside=inside)
     match classify.kind_of(node):
-        case "point" if node.op is random.random_bits_op:
-            yield node.inputs[0], _operand(here)
-        case "point":
-            for t in node.inputs:
-                yield t, here
         case "free":
             yield from through(node, here)
         case "reduce":
             yield node.inputs[0], replace(here, place=_with_reduced(node, place, bound))
-        case "window" if node.op is pool.window_gather_op:
-            yield node.inputs[0], replace(here, place=None)
-            yield node.inputs[1], here
-        case "window":
-            for t in node.inputs:
-                yield t, replace(here, place=None)
-        case "gather":
-            yield node.inputs[0], _operand(here)
-            yield node.inputs[1], replace(here, place=_index_place(node, place))
         case "scatter":
             yield from _scatter(node, here, bound)
+        case "window" | "gather":
+            yield from _indexed(node, here)
+        case "point" if node.op is not random.random_bits_op:
+            yield from ((t, here) for t in node.inputs)
         case _:
-            for t in node.inputs:
-                yield t, _operand(here)
+            yield from ((t, _operand(here)) for t in node.inputs)
+
+
+def _indexed(node: Node, here: Use) -> Uses:
+    """Windows read their input shifted, gathers anywhere; the chosen tap or place is its own."""
+    if node.op is index.gather_op:
+        yield node.inputs[0], _operand(here)
+        yield node.inputs[1], replace(here, place=_index_place(node, here.place))
+        return
+    for t in node.inputs:
+        own = node.op is pool.window_gather_op and t is node.inputs[1]
+        yield t, here if own else replace(here, place=None)
 
 
 def _operand(use: Use) -> Use:
