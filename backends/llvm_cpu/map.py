@@ -149,33 +149,56 @@ class MapEmitter:
             self.run(stores)
 
     def next_loop(self, stores: Sequence[Store]) -> tuple[str, list[Store]]:
-        """The axis to bind next, and the stores that have it.
+        """The axis to bind next, and the stores that have it."""
+        first = next((s for s in stores if self.follows(s, stores)), None)
+        if first is None and (axis := self.common_axis(stores)):
+            return axis, [s for s in stores if axis in s.axes]
+        first = first or stores[0]
+        axis = self.next_axis(first)
+        others = [s for s in stores if s is not first and self.joins(s, axis, stores)]
+        return axis, [first, *others]
+
+    def joins(self, s: Store, axis: str, stores: Sequence[Store]) -> bool:
+        """Whether a store may run in the next loop too: its reductions do not want it outside."""
+        if axis not in s.axes or not self.follows(s, stores):
+            return False
+        return axis not in self.missing(roots_of_store(s)) or axis == self.next_axis(s)
+
+    def follows(self, s: Store, stores: Sequence[Store]) -> bool:
+        """Whether nothing that must be read before this store is left for a later loop."""
+        memo = self.body.memo
+        return not any(t.axes != s.axes and must_precede(t, s, memo) for t in stores)
+
+    def common_axis(self, stores: Sequence[Store]) -> str | None:
+        """An axis of all stores that nothing reduces: behind it, fewer of them must wait."""
+        common = frozenset[str].intersection(*(frozenset(s.axes) for s in stores))
+        removed = self.missing([e for s in stores for e in roots_of_store(s)])
+        return next(iter(self.loops.ordered(common - self.place.bound() - removed)), None)
+
+    def missing(self, roots: Sequence[Expr]) -> frozenset[str]:
+        """The axes that reductions not yet computed remove."""
+        below = walk_until(roots, self.body.memo)
+        return frozenset(n for e in below if isinstance(e, Reduce) for n in e.axes)
+
+    def next_axis(self, s: Store) -> str:
+        """The axis of one store to bind next.
 
         Axes that no missing reduction removes come first, so that reductions become ready as far
         out as possible; the vector axis comes last unless a reduction inside wants it bound.
         """
-        bound = self.place.bound()
-        first = next((s for s in stores if self.follows(s, stores)), stores[0])
-        roots = roots_of_store(first)
-        missing = [e for e in walk_until(roots, self.body.memo) if isinstance(e, Reduce)]
-        removed = frozenset(n for e in missing for n in e.axes)
-        open_axes = [
-            n for n in self.loops.ordered(frozenset(first.axes) - bound) if self.loops.may_bind(n)
-        ]
-        if is_keyed(first):
-            open_axes = [n for n in first.axes if n in open_axes and n != self.schedule.lanes]
-            open_axes = open_axes[:1] or [n for n in first.axes if n not in bound]
-        scalars = [n for n in open_axes if n != self.schedule.lanes]
+        bound, lanes = self.place.bound(), self.schedule.lanes
+        removed = self.missing(roots_of_store(s))
+        axes = self.loops.ordered(frozenset(s.axes) - bound)
+        axes = [n for n in axes if self.loops.may_bind(n)]
+        if is_keyed(s):
+            scalars = [n for n in s.axes if n in axes and n != lanes]
+            return scalars[0] if scalars else axes[0]
+        scalars = [n for n in axes if n != lanes]
         free = [n for n in scalars if n not in removed]
-        if not free and self.schedule.lanes in open_axes and self.schedule.lanes not in removed:
-            free = [self.schedule.lanes] if removed or not scalars else []
-        axis = (free or scalars or open_axes)[0]
-        others = [s for s in stores if axis in s.axes and self.follows(s, stores)]
-        return axis, [first, *(s for s in others if s is not first)]
-
-    def follows(self, s: Store, stores: Sequence[Store]) -> bool:
-        """Whether nothing that must be read before this store is left for a later loop."""
-        return not any(t.axes != s.axes and must_precede(t, s) for t in stores)
+        if free:
+            return free[0]
+        wanted = lanes in axes and lanes not in removed and removed
+        return lanes if lanes and wanted else axes[0]
 
 
 def needs_clearing(s: Store) -> bool:

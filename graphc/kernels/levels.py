@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from itertools import pairwise
 
-from .build import axes_of
 from .kernel import Axis, Expr, Kernel, Load, Reduce, Store
 from .walk import children, roots_of, walk
 
@@ -98,14 +98,15 @@ def of_stores(kernel: Kernel, stores: Iterable[Store]) -> Kernel:
     return replace(kernel, axes=axes, stores=kept)
 
 
-def must_precede(reader: Store, writer: Store) -> bool:
+def must_precede(reader: Store, writer: Store, done: Collection[Expr] = ()) -> bool:
     """Whether `writer` may overwrite, in place, something that `reader` still has to read.
 
-    A plain store may share memory with a buffer that is loaded at exactly the store's index.
+    A plain store may share memory with a buffer that is loaded at exactly the store's index. What
+    is `done` has been read.
     """
     if writer.combine is not None or reader is writer:
         return False
-    below = walk(roots_of_store(reader))
+    below = walk_until(roots_of_store(reader), done)
     return any(isinstance(e, Load) and e.index == writer.index for e in below)
 
 
@@ -113,20 +114,26 @@ def may_overwrite(kernel: Kernel, s: Store, buffer: str) -> bool:
     """Whether a store may write into the memory of a buffer that the kernel also reads.
 
     Its loads must have the store's index, and what is read through a reduction must be read before
-    the first element of that reduction is overwritten: the reductions over axes of the store must
-    depend only on axes that none of them removes.
+    the first element of that reduction is overwritten: it must depend only on axes of the store
+    that nothing reduces, because those are bound first. Where two stores wait for each other, one
+    must have fewer axes, which nothing reduces; behind those its reductions are computed.
     """
     if s.combine is not None:
         return False
     loads = [e for e in walk(roots_of(kernel)) if isinstance(e, Load) and e.buffer.name == buffer]
     if any(e.index != s.index or e.checked or e.exact for e in loads):
         return False
+    reduced = reduced_axes(roots_of(kernel))
     above = [e for t in kernel.stores for e in _reductions_above(t, frozenset(loads))]
-    removed = frozenset(n for e in above for n in e.axes)
-    if any(not e.free <= frozenset(s.axes) - removed for e in above):
+    if any(not e.free <= frozenset(s.axes) - reduced for e in above):
         return False
-    others = [t for t in kernel.stores if t.axes != s.axes and t is not s]
-    return not any(must_precede(s, t) for t in others if must_precede(t, s))
+    others = [t for t in kernel.stores if set(t.axes) != set(s.axes)]
+    waiting = [t for t in others if must_precede(t, s) and must_precede(s, t)]
+    chain = sorted((frozenset(t.axes) for t in (*waiting, s)), key=len)
+    nested = all(a <= b for a, b in pairwise(chain))
+    return not waiting or (
+        nested and chain[-1] == frozenset(s.axes) and chain[-2].isdisjoint(reduced)
+    )
 
 
 def _reductions_above(s: Store, loads: frozenset[Expr]) -> list[Reduce]:
@@ -139,13 +146,3 @@ def _reductions_above(s: Store, loads: frozenset[Expr]) -> list[Reduce]:
         holds.add(e)
         found += [e] if isinstance(e, Reduce) else []
     return found
-
-
-def depends_on(e: Expr, axis: str) -> bool:
-    """Whether an axis is free in an expression, or reduced somewhere below it."""
-    return axis in e.free or any(isinstance(x, Reduce) and axis in x.axes for x in walk((e,)))
-
-
-def load_axes(e: Load) -> frozenset[str]:
-    """The axes the index of a load depends on."""
-    return frozenset[str]().union(*(axes_of(i) for i in e.index))

@@ -31,6 +31,8 @@ class RandomKernel:
     """A kernel under construction, drawn from a seed."""
 
     seed: int
+    twins: bool = False
+    """Whether stores often have inputs of their own shape, read at their own index."""
     axes: list[Axis] = field(default_factory=list)
     sizes: dict[str, int] = field(default_factory=dict)
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
@@ -258,7 +260,21 @@ class RandomKernel:
         order = list(chosen)
         if self.random.random() < 0.4:
             self.random.shuffle(order)
+        if self.twins and order:
+            value = self.with_twin(dtype, order, value)
         return self.finish_store(name, dtype, order, chosen, value)
+
+    def with_twin(self, dtype: DType, order: list[str], value: Expr) -> Expr:
+        """The value with an input of the output's shape, and what it is reduced to, mixed in."""
+        sizes = {a.name: a.size for a in self.axes}
+        twin = load(self.buffer(dtype, [sizes[n] for n in order]), *order)
+        mixed = op("maximum", value, twin) if dtype.kind == "b" else op("add", value, twin)
+        whole = [n for n in order if all(a.part is None for a in self.axes)]
+        over = [n for n in whole if self.random.random() < 0.5]
+        if not over:
+            return mixed
+        kind = "max" if self.random.random() < 0.5 else "min"
+        return op("maximum", mixed, reduce(kind, twin, over))
 
     def part_of(self, parent: str) -> str | None:
         return next((a.name for a in self.axes if a.part and a.part.parent == parent), None)
