@@ -1,4 +1,4 @@
-"""The tables of rewrite/algebra.py, movement.py and reduction.py, applied until nothing changes."""
+"""The tables of rewrite/, but for those of stabilize, applied until nothing changes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from graphc.rewrite.algebra import ALGEBRA
 from graphc.rewrite.engine import ALL, EXACT, Table, rewritten
 from graphc.rewrite.movement import MOVEMENT
 from graphc.rewrite.reduction import REDUCTION
+from graphc.rewrite.statistics import CENTRES, FACTORS
 
 from .options import Options
 from .regions import everywhere
 
-_AXES = ((*MOVEMENT, *REDUCTION), ALL)
+_AXES = ((*MOVEMENT, *REDUCTION, *FACTORS), ALL)
 _EXACT = Table((ALGEBRA, EXACT), _AXES)
-_FAST = Table((ALGEBRA, ALL), _AXES)
+_FAST = Table(((*ALGEBRA, *CENTRES), ALL), _AXES)
 
 
 def simplify(given: Graph, options: Options) -> Graph:

@@ -148,11 +148,11 @@ class _Solver:
             before = len(self.known)
             waiting, self.open = self.open, []
             self.open += [check for check in waiting if not self.settle(check)]
-        found: dict[tuple[Size, Relation, Size], SizeCheck] = {}
+        found: dict[tuple[Relation, Size], SizeCheck] = {}
         for c in self.open:
             left, right = self.at_known(c.left), self.at_known(c.right)
             check = SizeCheck(left, c.relation, right, c.node_label, c.source)
-            found.setdefault((left, c.relation, right), check)
+            found.setdefault((c.relation, right - left), check)
         return tuple(found.values())
 
 

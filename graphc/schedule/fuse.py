@@ -150,6 +150,7 @@ class Fusion:
             self._decide(True, node, [group], "written by a kernel that reads it")
             self._store(t, group, place)
             self._enter(node, group, place, inside)
+            self._merge_readers(t)
             return
         group = self._new("kernel")
         self._store(t, group, self.axes.place(t.shape))
@@ -187,12 +188,13 @@ class Fusion:
     def _merge_readers(self, t: Tensor) -> None:
         """Kernels that read the same large tensor at the same place become one."""
         found = [u for u in self.uses.get(t, []) if u.strict == "inline" and u.place is not None]
-        if elements(t.shape) < 4096 or len(found) < 2:
+        if elements(t.shape) < 4096:
             return
-        first = found[0]
-        for u in found[1:]:
-            if first.group.current() is not u.group.current():
-                self._merge(first.group.current(), u.group.current(), first.place, u.place)
+        kept: list[Use] = []
+        for u in found:
+            group = u.group.current()
+            if not any(self._merge(k.group.current(), group, k.place, u.place) for k in kept):
+                kept.append(u)
 
     def _merge_windows(self, node: Node, group: Group) -> None:
         """The maximum of windows and its place are found in one pass."""

@@ -11,10 +11,12 @@ from graphc.rewrite.algebra import ALGEBRA
 from graphc.rewrite.movement import MOVEMENT
 from graphc.rewrite.reduction import REDUCTION
 from graphc.rewrite.stabilize import STABILIZE
+from graphc.rewrite.statistics import CENTRES, FACTORS
 
 TABLES = {
     "algebra": ALGEBRA,
     "stabilize": STABILIZE,
+    "statistics": (*FACTORS, *CENTRES),
     "movement": MOVEMENT,
     "reduction": REDUCTION,
 }
