@@ -19,6 +19,7 @@ from graphc.kernels.levels import must_precede, roots_of_store, walk_until
 from .body import Body, Vectors
 from .loops import Loops, Range
 from .map_schedule import MapSchedule
+from .place import Lanes
 from .reductions import Reductions
 from .turn import Tiles, strided_loads
 from .types import Number
@@ -46,8 +47,7 @@ class MapEmitter:
             points = f.mul(points, extent)
         if not s.block or s.lanes is None:
             low, high = share(f.ceildiv(points, s.grain))
-            last = f.min(f.mul(high, s.grain), points)
-            f.loop(f.mul(low, s.grain), last, 1, lambda t, _: self.item(t, extents, None))
+            self.points(f.mul(low, s.grain), f.min(f.mul(high, s.grain), points), extents)
             return
         size = self.place.size(self.kernel.axis(s.lanes).size)
         units = f.ceildiv(size, s.block)
@@ -62,6 +62,24 @@ class MapEmitter:
             self.item(f.div(t, units), extents, (first, f.min(f.add(first, s.block), size)))
 
         f.loop(low, high, 1, one)
+
+    def points(self, low: Number, high: Number, extents: Sequence[Number]) -> None:
+        """Some points of the outer axes, with the whole vector axis each."""
+        s = self.schedule
+
+        def all_points() -> None:
+            self.f.loop(low, high, 1, lambda t, _: self.item(t, extents, None))
+
+        if not s.lanes_first or s.lanes is None:
+            return all_points()
+        size = self.place.extent(s.lanes)
+        whole = isinstance(size, int) and size % self.place.width == 0
+        roots = [(e, set(x.axes)) for x in self.kernel.stores for e in roots_of_store(x)]
+        with (
+            self.body.scope({}, Lanes(s.lanes, 0, s.groups, None if whole else size)),
+            self.body.hoisted([(e, axes - {s.lanes}) for e, axes in roots]),
+        ):
+            return all_points()
 
     def item(self, point: Number, extents: Sequence[Number], span: Range | None) -> None:
         """One point of the outer axes, in row-major order."""

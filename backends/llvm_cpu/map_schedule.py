@@ -41,6 +41,9 @@ class MapSchedule:
     square: str | None = None
     """The outer axis that is taken `side` values at a time, in squares turned in registers."""
     side: int = 1
+    lanes_first: bool = False
+    """Whether one set of vectors holds the whole vector axis, which is then bound around items:
+    what depends on it alone (scales of channels) is computed once per chunk."""
 
     def extent(self, kernel: Kernel, axis: str) -> Size:
         """How many pieces of an outer axis there are."""
@@ -102,6 +105,8 @@ def schedule_map(kernel: Kernel, target: Target) -> MapSchedule:
     if square and not any(s.combine for s in kernel.stores):
         grain = max(1, grain // target.lanes)
         schedule = replace(schedule, grain=grain, square=square, side=target.lanes)
+    elif outer and (held := _vectors_held(kernel, lanes, groups, target)):
+        return replace(schedule, groups=held, lanes_first=True)
     step, size = groups * target.lanes, kernel.axis(lanes).size
     per_lane = work / max(1, points * _length(kernel, lanes))
     block = -(-int(LEAST_WORK / per_lane + 1) // step) * step
@@ -125,6 +130,15 @@ def _groups(kernel: Kernel, lanes: str | None, target: Target) -> int:
     groups = max(1, groups // (1 if length < LONG else 2 if length < 4 * LONG else 4))
     size = kernel.axis(lanes).size
     return max(1, min(groups, size // target.lanes)) if isinstance(size, int) else groups
+
+
+def _vectors_held(kernel: Kernel, lanes: str, groups: int, target: Target) -> int | None:
+    """How many vectors hold a short vector axis."""
+    size = kernel.axis(lanes).size
+    if not isinstance(size, int) or kernel.axis(lanes).part:
+        return None
+    held = -(-size // target.lanes)
+    return held if 0 < held <= groups + (size % target.lanes != 0) else None
 
 
 def _work(kernel: Kernel) -> float:
