@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from .seeds import set_seed
 from .training.history import History
 from .training.progress import in_words
 from .utils import clear_session
+from .visualize.draw import draw
 
 # Enough to pass 97.5 % on 2,000 images held back from 10,000.
 _IMAGES_IN_ALL, _BATCH = 96_000, 64
@@ -138,6 +140,11 @@ def _speed(history: History, images: int) -> float:
 
 
 def _draw(model: Sequential, history: History, out: Path) -> None:
+    with warnings.catch_warnings():
+        # It warns of a missing Graphviz, without which it writes the file all the same.
+        warnings.simplefilter("ignore")
+        draw(model, out / "model.svg")
+    print(f"wrote {out / 'model.svg'}")
     try:
         plot_history(history, out / "learning_curve.png")
         print(f"wrote {out / 'learning_curve.png'}")

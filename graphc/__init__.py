@@ -37,6 +37,7 @@ _NAMES = {
     "graphc.target": "register_backend",
     "graphc.knobs": "settings",
     "graphc.frontend.jit": "jit",
+    "graphc.frontend.visualize.draw": "draw",
     "graphc.frontend.eager": "eager",
     "graphc.frontend.effects": "collecting_effects",
     "graphc.frontend.seeds": "set_seed",

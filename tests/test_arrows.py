@@ -28,7 +28,7 @@ DOORS = ("graphc/__init__.py", "graphc/__main__.py")
 LATE = {
     "frontend/plots.py": {"matplotlib"},
     "frontend/datasets/digits.py": {"sklearn"},
-    "frontend/visualize/draw.py": {"graphviz", "networkx"},
+    "frontend/visualize/dot.py": {"graphviz"},
     "backends/llvm_cpu/backend.py": {"llvmlite"},
 }
 

@@ -59,7 +59,7 @@ def test_demo(tmp_path, capsys):
     assert last.startswith("test accuracy ")
     assert last.endswith(" %")
     assert 0 <= float(last.split()[2]) <= 100
-    assert {p.name for p in tmp_path.iterdir()} == {"learning_curve.png"}
+    assert {p.name for p in tmp_path.iterdir()} >= {"learning_curve.png", "model.svg"}
 
 
 def test_info(capsys):
