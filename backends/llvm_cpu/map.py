@@ -208,6 +208,7 @@ class MapEmitter:
         removed = self.missing(roots_of_store(s))
         axes = self.loops.ordered(frozenset(s.axes) - bound)
         axes = [n for n in axes if self.loops.may_bind(n)]
+        assert axes, "a part of an axis stands behind the axis that numbers the parts"
         if is_keyed(s):
             scalars = [n for n in s.axes if n in axes and n != lanes]
             return scalars[0] if scalars else axes[0]

@@ -94,27 +94,27 @@ def schedule_map(kernel: Kernel, target: Target) -> MapSchedule:
     parallel = frozenset[str].intersection(*map(owned_axes, kernel.stores)) - reduced
     parallel -= {a.name for a in kernel.axes if a.part}
     outer = tuple(a.name for a in kernel.axes if a.name in parallel - {lanes})
-    groups = _groups(kernel, lanes, target)
-    points = prod(_length(kernel, n) for n in outer)
-    work = max(1.0, _work(kernel))
+    points, work = prod(_length(kernel, n) for n in outer), max(1.0, _work(kernel))
     grain = max(1, int(LEAST_WORK * points / work))
-    schedule = MapSchedule(outer, lanes, groups, grain)
+    schedule = MapSchedule(outer, lanes, _groups(kernel, lanes, target), grain)
     if lanes is None or lanes not in parallel:
         return schedule
     square = turning_axis(kernel, lanes, outer)
     if square and not any(s.combine for s in kernel.stores):
         grain = max(1, grain // target.lanes)
         schedule = replace(schedule, grain=grain, square=square, side=target.lanes)
-    elif outer and (held := _vectors_held(kernel, lanes, groups, target)):
+    elif outer and (held := _vectors_held(kernel, lanes, schedule.groups, target)):
         return replace(schedule, groups=held, lanes_first=True)
-    step, size = groups * target.lanes, kernel.axis(lanes).size
-    per_lane = work / max(1, points * _length(kernel, lanes))
-    block = -(-int(LEAST_WORK / per_lane + 1) // step) * step
-    whole = isinstance(size, int) and size <= 2 * block
-    if whole and outer:
+    each = work / max(1, points * _length(kernel, lanes))
+    return _cut(kernel, schedule, lanes, each, schedule.groups * target.lanes)
+
+
+def _cut(kernel: Kernel, schedule: MapSchedule, lanes: str, each: float, step: int) -> MapSchedule:
+    """Items that are blocks of a long vector axis; `each` is the work of one of its values."""
+    block = -(-int(LEAST_WORK / each + 1) // step) * step
+    size = kernel.axis(lanes).size
+    if isinstance(size, int) and size <= (2 * block if schedule.outer else block):
         return schedule
-    if whole and size <= block:
-        return replace(schedule, grain=1)
     return replace(schedule, grain=1, block=block)
 
 

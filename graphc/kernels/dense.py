@@ -6,8 +6,9 @@ Questions that every backend asks before it chooses loops; nothing here knows a 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 
-from graphc.ir.dim import Size, product, strides_of
+from graphc.ir.dim import Size, strides_of
 
 from .build import axes_of
 from .kernel import Affine, Axis, Buffer, Expr, Index, Kernel, Load, Store
@@ -50,7 +51,7 @@ def dense_axis(kernel: Kernel, lanes: int, allowed: frozenset[str] | None = None
     score = {n: 0.0 for n in extent if allowed is None or n in allowed}
     weight = {s.buffer.name: 2 for s in kernel.stores}
     for buffer, index, axes in accesses_of(kernel):
-        elements = weight.get(buffer.name, 1) * float(product(extent[n] for n in axes))
+        elements = float(weight.get(buffer.name, 1) * prod(extent[n] for n in axes))
         for n in axes & score.keys():
             score[n] += elements * (address_coef(buffer, index, n) == 1)
     order = list(extent)
