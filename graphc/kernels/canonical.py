@@ -37,6 +37,17 @@ def canonical(kernel: Kernel) -> Canonical:
     return Canonical(copy.kernel(kernel), buffers, sizes)
 
 
+def anonymous(kernel: Kernel) -> Canonical:
+    """The kernel with axes a0 a1 .. and buffers b0 b1 .., under its own sizes.
+
+    Layers of one shape within a graph have the same anonymous kernel.
+    """
+    buffers = tuple(b.name for b in buffers_of(kernel))
+    axes = {a.name: f"a{i}" for i, a in enumerate(kernel.axes)}
+    copy = _Copy(axes, {n: f"b{i}" for i, n in enumerate(buffers)}, {})
+    return Canonical(copy.kernel(kernel), buffers, size_names(kernel))
+
+
 def _by_appearance(kernel: Kernel) -> tuple[str, ...]:
     """Sizes in the order of axes, then of buffers, then the rest."""
     first = [a.size for a in kernel.axes]

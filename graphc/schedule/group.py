@@ -105,8 +105,10 @@ class Group:
         """Whether another group needs this one's results, directly or through others."""
         seen, stack = {self}, [self]
         while stack:
-            for g in stack.pop().next_groups():
-                if g is other:
+            for g in stack.pop().successors:
+                while g.merged_into is not None:
+                    g = g.merged_into
+                if g is other and other is not self:
                     return True
                 if g not in seen:
                     seen.add(g)

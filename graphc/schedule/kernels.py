@@ -46,14 +46,13 @@ class Writer:
     def _context(
         self, group: Group, names: dict[int, str], targets: Mapping[Tensor, Buffer]
     ) -> Context:
-        computed = {t for t in targets if t.node in group.nodes}
-        buffers = {t: b for t, b in self.stored.items() if t not in computed}
+        computed = frozenset(t for t in targets if t.node in group.nodes)
         sizes = {names[a]: self.axes.size[a] for a in names}
         bound = {
             node: tuple(names[self.axes.find(a)] for a in axes)
             for node, axes in group.bound.items()
         }
-        return Context(buffers, sizes, bound)
+        return Context(self.stored, sizes, bound, computed)
 
     def _names(self, group: Group) -> dict[int, str]:
         """Axis names: i0, i1, ... in the order in which stores and reductions use them."""

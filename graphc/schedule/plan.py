@@ -45,13 +45,15 @@ class Storage:
 @dataclass(frozen=True, slots=True, eq=False)
 class KernelStep:
     """Run a kernel. `bound` maps the names of its buffers to storages, `nodes` are the labels of
-    the graph's nodes that it computes: the parts of one fused kernel have the same."""
+    the graph's nodes that it computes: the parts of one fused kernel have the same. Steps that do
+    the same share one kernel, so a step has a `name` of its own."""
 
     kernel: Kernel
     bound: dict[str, Storage]
     sources: tuple[Source, ...] = ()
     because: str = ""
     nodes: tuple[str, ...] = ()
+    name: str = "kernel"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

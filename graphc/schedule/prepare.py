@@ -1,15 +1,49 @@
-"""Rewrites of a kernel that both native backends want: phases of strides, merged axes, splits."""
+"""Rewrites of a kernel that both native backends want: phases of strides, merged axes, splits.
+
+They are worked out once for all fused kernels that differ in names only, such as those of equal
+layers; `Prepared` says what the anonymous buffers stand for.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphc.kernels.canonical import anonymous
 from graphc.kernels.kernel import Kernel
 from graphc.kernels.merge import merge_axes
 from graphc.kernels.parallel import split_for_parallelism
 from graphc.kernels.phases import split_phases
+from graphc.kernels.printer import show
 from graphc.kernels.settle import settled
 
+MOST = 4096
+"""How many kernels are remembered."""
 
-def prepared(kernel: Kernel) -> tuple[Kernel, ...]:
-    """The kernels that are run for one fused kernel, in order."""
+_known: dict[str, tuple[Kernel, ...]] = {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """The kernels that are run for one fused kernel, in order, and what their buffers were called
+    in it. Buffers that are not named are memory between these kernels."""
+
+    kernels: tuple[Kernel, ...]
+    names: Mapping[str, str]
+
+
+def prepared(kernel: Kernel) -> Prepared:
+    """The kernels to run for a fused kernel."""
+    common = anonymous(kernel)
+    text = show(common.kernel)
+    if text not in _known:
+        if len(_known) >= MOST:
+            _known.clear()
+        _known[text] = _rewritten(common.kernel)
+    names = {f"b{i}": name for i, name in enumerate(common.buffers)}
+    return Prepared(_known[text], names)
+
+
+def _rewritten(kernel: Kernel) -> tuple[Kernel, ...]:
     parts = split_phases(settled(kernel)) or (kernel,)
     return tuple(merge_axes(k) for part in parts for k in split_for_parallelism(part))

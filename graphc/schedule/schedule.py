@@ -229,15 +229,19 @@ class _Maker:
         own: dict[str, Storage] = {}
         labels = tuple(n.label for n in nodes)
         sources = tuple(dict.fromkeys(n.source for n in nodes))
+        found = prepared(kernel)
         steps = []
-        for part in prepared(kernel):
+        for number, part in enumerate(found.kernels, start=1):
             bound: dict[str, Storage] = {}
             for b in buffers_of(part):
-                base = context.base_of(b.name)
-                if base not in self.by_name and base not in own:
-                    own[base] = self.memory(base, b.dtype, b.shape)
-                bound[b.name] = self.by_name.get(base) or own[base]
-            steps.append(KernelStep(part, bound, sources, nodes=labels))
+                if b.name in found.names:
+                    bound[b.name] = self.by_name[context.base_of(found.names[b.name])]
+                else:
+                    if b.name not in own:
+                        own[b.name] = self.memory(f"{kernel.name}_part", b.dtype, b.shape)
+                    bound[b.name] = own[b.name]
+            name = f"{kernel.name}_{number}" if len(found.kernels) > 1 else kernel.name
+            steps.append(KernelStep(part, bound, sources, nodes=labels, name=name))
         return steps
 
     def _check(self, node: Node, writer: Writer) -> None:

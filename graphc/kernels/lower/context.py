@@ -28,15 +28,16 @@ def lower(op: Op, rule: Rule) -> None:
 
 
 class Context:
-    """The axes of one kernel and the buffers of tensors that it reads."""
+    """The axes of one kernel and the buffers of tensors; those it computes are not read."""
 
     def __init__(
         self,
         buffers: Mapping[Tensor, Buffer],
         axes: Mapping[str, Size],
         bound: Mapping[Node, tuple[str, ...]] | None = None,
+        computed: frozenset[Tensor] = frozenset(),
     ) -> None:
-        self.buffers = buffers
+        self.buffers, self.computed = buffers, computed
         self.ranges: dict[str, Size] = dict(axes)
         self.bound = bound or {}
         self.views: dict[tuple[str, Shape], Buffer] = {}
@@ -44,16 +45,16 @@ class Context:
 
     def value(self, tensor: Tensor, at: At, fill: Number = 0) -> Expr:
         """The element of a tensor; `fill` stands outside of it where a load has to be checked."""
-        if (buffer := self.buffers.get(tensor)) is not None:
-            return self.load(buffer, at, fill)
+        if self.is_stored(tensor):
+            return self.load(self.buffers[tensor], at, fill)
         key = (tensor, at)
         if key not in self._memo:
             self._memo[key] = LOWER[tensor.node.op](self, tensor.node, at)
         return self._memo[key]
 
     def is_stored(self, tensor: Tensor) -> bool:
-        """Whether the tensor is read from a buffer."""
-        return tensor in self.buffers
+        """Whether the tensor is read from a buffer, not computed here."""
+        return tensor in self.buffers and tensor not in self.computed
 
     def load(self, buffer: Buffer, at: At, fill: Number = 0, exact: tuple[int, ...] = ()) -> Expr:
         """An element of a buffer, checked in every dimension that the index may leave."""
