@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from graphc.ir.graph import Graph, depends_on, graph, rewrite
 from graphc.ir.node import Node, Tensor, TensorType
-from graphc.ops import conv, convert, index, leaf, matmul, movement
+from graphc.ops import convert, leaf, matmul, movement
 from graphc.ops.control import build_scan, scan_op
 from graphc.ops.leaf import parameter
 from graphc.provenance import building_for
 
-from .batching import batched, can_be_batched
+from .batching import batched
 from .options import Options
-from .regions import count, everywhere, region, reordered
+from .regions import count, everywhere, is_recurrent, region, reordered
 
-# Worth a large product before the loop instead of many small ones inside.
-_HEAVY = (matmul.dot_general_op, conv.conv_op, index.gather_op)
 # Not worth a value kept in memory: doing it again costs nothing.
 _FREE = (*movement.OPS, leaf.full_op, leaf.iota_op, leaf.size_of_op, convert.cast_op)
 
@@ -86,14 +84,16 @@ class _Scan:
         return rewrite(roots, lambda node, new: None, self.outside)
 
     def _rows(self, changing: set[Node], carried: set[Node]) -> dict[Tensor, Tensor]:
-        """Heavy tensors that depend on rows of the sequences but on no carry."""
+        """Products of rows of the sequences, in which no carry is."""
+        if not is_recurrent(self.body, self.carry):
+            return {}
         late: dict[Node, None] = {}
         for node in self.body.nodes:
             if node not in changing or node in carried:
                 continue
             # Elementwise work on a product is done with the product, where it costs nothing.
             after = "elementwise" in node.op.traits and any(t.node in late for t in node.inputs)
-            if node.op in _HEAVY or after:
+            if node.op is matmul.dot_general_op or after:
                 late[node] = None
         roots = [node.output() for node in late]
         length = self.node.attrs["length"]
@@ -118,6 +118,3 @@ def _costs(t: Tensor) -> bool:
     while t.node.op in _FREE and t.node.inputs:
         t = t.node.inputs[0]
     return t.node.op not in _FREE and "leaf" not in t.node.op.traits
-
-
-assert all(map(can_be_batched, _HEAVY)), "what is hoisted over rows has a rule"

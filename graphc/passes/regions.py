@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from graphc.ir.graph import Graph, graph, rewrite, topological
+from graphc.ir.graph import Graph, depends_on, graph, rewrite, topological
 from graphc.ir.node import Node, Tensor, apply
 from graphc.ops.leaf import parameter, parameter_op
+from graphc.ops.matmul import dot_general_op
 
 Change = Callable[[Graph], Graph]
 
@@ -66,3 +67,12 @@ def reordered(given: Graph, inputs: Sequence[Tensor], outputs: Sequence[Tensor])
     fresh = [parameter(depth, i, t.type) for i, t in enumerate(inputs)]
     known = dict(zip(inputs, fresh))
     return graph(fresh, rewrite(outputs, lambda node, new: None, known))
+
+
+def is_recurrent(body: Graph, carry: Sequence[Tensor]) -> bool:
+    """Whether products in a loop need the step before, as in a recurrent layer.
+
+    A loop without them, such as one that adds up gradients of small batches, was written to need
+    little memory, so it is left as it is.
+    """
+    return any(node.op is dot_general_op for node in depends_on(body.outputs, carry))

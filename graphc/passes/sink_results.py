@@ -7,15 +7,14 @@ from collections import Counter
 from graphc.ir.dim import Size
 from graphc.ir.graph import Graph, graph, rewrite, topological
 from graphc.ir.node import Node, Tensor
-from graphc.ops import conv, elementwise, matmul, reduce
+from graphc.ops import elementwise, reduce
 from graphc.ops.control import build_scan, scan_op
+from graphc.ops.matmul import dot_general_op
 from graphc.provenance import building_for
 
 from .batching import batched, can_be_batched
 from .options import Options
-from .regions import count, everywhere, region, reordered
-
-_HEAVY = (matmul.dot_general_op, conv.conv_op)
+from .regions import count, everywhere, is_recurrent, region, reordered
 
 
 def sink_results(given: Graph, options: Options) -> Graph:
@@ -66,9 +65,11 @@ class _Scan:
 
     def rebuilt(self) -> tuple[Tensor, ...] | None:
         """The outputs of a smaller scan and of what follows it, or None if nothing can leave."""
+        if not is_recurrent(self.body, self.carry):
+            return None
         outputs = self.body.outputs
         read = set(topological(outputs[i] for i in range(self.carries) if i not in self.addends))
-        results = {**self.addends, **dict(enumerate(outputs))} | self.addends
+        results = dict(enumerate(outputs)) | self.addends
         sunk: dict[int, Tensor] = {}
         borders: dict[Tensor, None] = {}
         for i, t in results.items():
@@ -81,11 +82,11 @@ class _Scan:
         return self._after(sunk, list(borders)) if sunk else None
 
     def _border(self, result: Tensor, read: set[Node]) -> list[Tensor] | None:
-        """What heavy work under a result reads, if nothing else in the loop reads that work."""
+        """What products under a result read, if nothing else in the loop reads those products."""
         late: set[Node] = set()
         for node in topological([result]):
             below = any(t.node in late for t in node.inputs)
-            if node not in read and (node.op in _HEAVY or below):
+            if node not in read and (node.op is dot_general_op or below):
                 late.add(node)
         if result.node not in late or not all(can_be_batched(n.op) for n in late):
             return None
