@@ -26,6 +26,7 @@ MEANING = {
     "sqrt": np.sqrt, "rsqrt": lambda x: 1 / np.sqrt(x), "tanh": np.tanh, "neg": np.negative,
     "less": np.less, "less_equal": np.less_equal, "equal": np.equal,
     "logical_and": np.logical_and, "where": np.where, "abs": np.abs,
+    "remainder": np.remainder,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
 }
 # fmt: on

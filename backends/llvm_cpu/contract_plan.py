@@ -26,8 +26,9 @@ FLOATS = (dtypes.float32, dtypes.float64)
 ARRAYS_ON_STACK = 1 << 18
 """Bytes of boxes and of waiting results together that one chunk may hold."""
 CROWDED_BYTES = 1 << 20
-"""The second-level cache: rows 4096 bytes apart use one in 64 of its sets."""
-ROWS_FOR_COPY = 64
+FAR_APART = 1 << 11
+"""The second-level cache, and a distance of rows at which they use few of its sets."""
+ROWS_FOR_COPY = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +171,11 @@ def _is_crowded(c: Contraction, tile: Tile, b: InPlace) -> bool:
     if not isinstance(step, int) or step == 0:
         return False
     apart = step * b.dtype.itemsize
+    apart &= -apart
     length = tile.span(inner) or evaluate(c.kernel.axis(inner).size, guess)
     rows = prod(evaluate(c.kernel.axis(n).size, guess) for n in c.m)
-    return length * (apart & -apart) > CROWDED_BYTES and rows >= ROWS_FOR_COPY
+    crowded = apart >= FAR_APART and length * apart > CROWDED_BYTES
+    return crowded and rows >= ROWS_FOR_COPY
 
 
 def _bytes(c: Contraction, elements: int) -> int:

@@ -25,8 +25,10 @@ FEW = 4
 """What a named size counts for where items are counted: small batches should run in parallel."""
 MOST_ROWS = 14
 """More rows make long functions and gain nothing."""
-PANEL_BYTES = 1 << 19
-"""Of both operands under one step of the sum: half of a large second-level cache."""
+SUM_BYTES = 3 << 18
+"""Of both operands under the whole sum: most of a large second-level cache."""
+STEP_BYTES = 1 << 19
+"""The same under one step of a sum that must be cut."""
 ITEM_BYTES = 1 << 18
 """Of the second operand for one item, and of scratch for results that wait."""
 BOX_BYTES = 3 << 16
@@ -211,7 +213,8 @@ def _cut(s: Shape, tile: Tile, products: int) -> Tile:
     width = tile.vectors * s.lanes
     steps = prod(map(s.steps, s.c.k))
     least = dict.fromkeys(s.c.m[:-1], 1) | {s.c.m[-1]: _last_span(s, tile)}
-    if _fits(s, width, {**least, **{n: s.steps(n) for n in s.c.k}}) and _sum_is_known(s):
+    whole = {**least, **{n: s.steps(n) for n in s.c.k}}
+    if _sum_is_known(s) and _fits(s, width, whole, SUM_BYTES):
         panels = max(1, min(_panels(s, width), ITEM_BYTES // max(1, steps * width * s.bytes)))
         spans, panels = _cut_rows(s, tile, steps * width, panels, products)
     else:
@@ -245,7 +248,7 @@ def _cut_sum(s: Shape, width: int, rows: Mapping[str, int]) -> dict[str, int]:
     found: dict[str, int] = {n: x for n, x in spans.items() if s.known(n) is None}
     for n in s.c.k:
         size = spans[n]
-        while size > 1 and not _fits(s, width, {**rows, **spans, n: size}):
+        while size > 1 and not _fits(s, width, {**rows, **spans, n: size}, STEP_BYTES):
             size -= max(1, size // 8)
         if size != spans[n]:
             found[n] = spans[n] = _balanced(spans[n], size)
@@ -257,10 +260,10 @@ def _balanced(size: int, most: int) -> int:
     return -(-size // -(-size // most))
 
 
-def _fits(s: Shape, width: int, spans: Mapping[str, int]) -> bool:
+def _fits(s: Shape, width: int, spans: Mapping[str, int], most: int) -> bool:
     """Whether a step of the sum stays in the caches: a panel of `b`, and what it reads of `a`."""
     panel = prod(spans[n] for n in s.c.k) * width * s.sums * s.bytes
-    return _first_bytes(s, spans) + panel <= PANEL_BYTES and _box_fits(s, spans)
+    return _first_bytes(s, spans) + panel <= most and _box_fits(s, spans)
 
 
 def _box_fits(s: Shape, spans: Mapping[str, int]) -> bool:
@@ -316,7 +319,8 @@ def _cut_waiting(s: Shape, tile: Tile, products: int) -> tuple[dict[str, int], i
     share = _panels(s, tile.vectors * s.lanes) * products / ITEM_PRODUCTS
     panels = max(1, int(share))
     if share < 1:
-        spans[m[-1]] = max(tile.inner, _block(s.known(m[-1]), int(spans[m[-1]] * share)))
+        rows = max(4 * tile.inner, int(spans[m[-1]] * share))
+        spans[m[-1]] = _block(s.known(m[-1]), min(rows, spans[m[-1]]))
     while panels > 1 and prod(spans.values()) * width * panels > ITEM_BYTES:
         panels -= 1
     for n in (m[-1], *m[:-1]):

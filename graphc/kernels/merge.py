@@ -6,14 +6,12 @@ A kernel over fewer and longer axes has fewer loops and more choices of where to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
 
-from graphc.ir.dim import Size
-
 from .build import affine_scale, affine_sum, as_index, coord, load, op, reduce
-from .dense import bounds
+from .guards import with_simple_guards
 from .kernel import Affine, Axis, Buffer, Coord, Expr, Index, Kernel, Load, Op, Reduce, Store
 from .settle import with_axes
 from .walk import rebuild, roots_of, walk
@@ -26,9 +24,9 @@ def merge_axes(kernel: Kernel) -> Kernel:
     """The kernel with unit axes removed and neighbouring axes fused wherever that is possible.
 
     A fused axis keeps the name of the inner one. Axes of parts, and axes that index a dimension
-    together with another axis (windows), stay. Guards that always hold are dropped first.
+    together with another axis (windows), stay. Guards that say nothing are dropped first.
     """
-    kernel = without_idle_guards(without_unit_axes(kernel))
+    kernel = with_simple_guards(without_unit_axes(kernel))
     while (fused := _first_merge(kernel)) is not None:
         kernel = fused
     return kernel
@@ -50,32 +48,6 @@ def without_unit_axes(kernel: Kernel) -> Kernel:
             rest = tuple(n for n in e.axes if n not in units)
             change[e] = reduce(e.kind, arg, rest) if rest else arg
     return with_axes(kernel, tuple(a for a in kernel.axes if a.name not in units), where, change)
-
-
-def without_idle_guards(kernel: Kernel) -> Kernel:
-    """Loads without the checks of dimensions that their indices never leave."""
-    axes = {a.name: a for a in kernel.axes}
-    change: dict[Expr, Expr] = {}
-    for e in walk(roots_of(kernel)):
-        if isinstance(e, Load) and all(isinstance(i, Affine) for i in e.index):
-            needed = [
-                d for d in e.checked if not _stays_inside(e.index[d], e.buffer.shape[d], axes)
-            ]
-            if len(needed) < len(e.checked):
-                change[e] = load(e.buffer, *e.index, checked=needed, exact=e.exact, fill=e.fill)
-    return with_axes(kernel, kernel.axes, {}, change) if change else kernel
-
-
-def _stays_inside(index: Index, limit: Size, axes: Mapping[str, Axis]) -> bool:
-    if not isinstance(index, Affine):
-        return False
-    if index.mod == 0 and index.div == 1 and len(index.terms) == 1 and index.const == 0:
-        ((name, coef),) = index.terms
-        return coef == 1 and axes[name].size == limit and axes[name].part is None
-    reach = bounds(index, axes)
-    if reach is None or index.mod or not isinstance(limit, int):
-        return False
-    return reach[0] // index.div >= 0 and reach[1] // index.div < limit
 
 
 def _first_merge(kernel: Kernel) -> Kernel | None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import gcd
 
-from .build import const, load, op, reduce
+from .build import const, coord, load, op, reduce
 from .evaluate import identity
-from .kernel import Affine, Const, Expr, Kernel, Load, Op, Reduce
+from .kernel import Affine, Const, Coord, Expr, Kernel, Load, Op, Reduce
 from .laws import verify
 from .settle import moved_store, with_axes
 from .walk import rebuild, roots_of, walk
@@ -43,18 +43,23 @@ def split_phases(kernel: Kernel) -> tuple[Kernel, ...] | None:
 
 
 def _divided(kernel: Kernel) -> Affine | None:
-    """The first index of an exact dimension that is still divided."""
+    """The first index that must leave no rest when it is divided."""
     for e in walk(roots_of(kernel)):
         for i in _exact_indices(e):
-            if i.div > 1:
+            if i.div > 1 and i.terms:
                 return i
     return None
 
 
 def _exact_indices(e: Expr) -> list[Affine]:
-    if not isinstance(e, Load):
-        return []
-    return [i for i in (e.index[d] for d in e.exact) if isinstance(i, Affine)]
+    """What an expression divides: exact dimensions of a load, or the rest that a guard asks for."""
+    match e:
+        case Load():
+            return [i for i in (e.index[d] for d in e.exact) if isinstance(i, Affine)]
+        case Op(name="remainder", args=(Coord(index=i), Const(value=int(by)))) if i.is_plain:
+            return [Affine(i.terms, i.const, by)]
+        case _:
+            return []
 
 
 def _division(kernel: Kernel, index: Affine) -> _Division | None:
@@ -85,9 +90,9 @@ class _Division:
     tap: str | None
 
     def fills(self) -> dict[Expr, Expr]:
-        """The loads that lie between the positions together, and what they then read."""
+        """What lies between the positions together: loads read their fill, some rest is left."""
         found = [e for e in walk(roots_of(self.kernel)) if self.index in _exact_indices(e)]
-        return {e: _number(e.fill, e) for e in found if isinstance(e, Load)}
+        return {e: _number(e.fill if isinstance(e, Load) else 1, e) for e in found}
 
     def fill_is_neutral(self) -> bool:
         """Whether a tap that meets no position adds nothing to any reduction over taps."""
@@ -137,7 +142,7 @@ def _resized(kernel: Kernel, where: dict[str, Affine], sizes: dict[str, int]) ->
     """The kernel over some of the positions and taps; axes that nothing uses any more go."""
     axes = tuple(replace(a, size=sizes.get(a.name, a.size)) for a in kernel.axes)
     moved = with_axes(kernel, axes, where)
-    made = _with(moved, {e: _cancelled(e) for e in walk(roots_of(moved)) if isinstance(e, Load)})
+    made = _with(moved, {e: _cancelled(e) for e in walk(roots_of(moved))})
     used = {n for s in made.stores for n in s.axes}
     used |= {n for e in walk(roots_of(made)) if isinstance(e, Reduce) for n in e.axes}
     used |= {a.part.parent for a in made.axes if a.part}
@@ -149,17 +154,28 @@ def _with(kernel: Kernel, change: dict[Expr, Expr]) -> Kernel:
     return replace(kernel, stores=tuple(moved_store(s, {}, done) for s in kernel.stores))
 
 
-def _cancelled(e: Load) -> Expr:
-    """The load without the divisions that leave no rest anywhere."""
-    index, exact = list(e.index), list(e.exact)
-    for d in e.exact:
-        i = e.index[d]
-        if isinstance(i, Affine) and not i.mod and _divides(i.div, i):
-            terms = tuple((n, c // i.div) for n, c in i.terms)
-            index[d] = Affine(terms, i.const // i.div)
-            exact.remove(d)
-    moved = tuple(i if isinstance(i, Affine) else rebuild([i])[i] for i in index)
-    return load(e.buffer, *moved, checked=e.checked, exact=exact, fill=e.fill)
+def _cancelled(e: Expr) -> Expr:
+    """The expression without divisions that leave no rest anywhere."""
+    match e:
+        case Load():
+            index = [_undivided(i) if isinstance(i, Affine) else i for i in e.index]
+            exact = [d for d in e.exact if index[d] == e.index[d]]
+            return load(e.buffer, *index, checked=e.checked, exact=exact, fill=e.fill)
+        case Coord(index=i):
+            return coord(_undivided(i), e.dtype)
+        case Op(name="remainder", args=(Coord(index=i), Const(value=int(by)))) if i.is_plain:
+            rest = i.const % by if isinstance(i.const, int) else None
+            whole = rest is not None and _divides(by, Affine(i.terms, 0))
+            return const(rest, e.dtype) if whole and rest is not None else e
+        case _:
+            return e
+
+
+def _undivided(index: Affine) -> Affine:
+    if index.mod or not _divides(index.div, index):
+        return index
+    terms = tuple((n, c // index.div) for n, c in index.terms)
+    return Affine(terms, index.const // index.div)
 
 
 def _divides(by: int, index: Affine) -> bool:
@@ -171,31 +187,46 @@ def _divides(by: int, index: Affine) -> bool:
 
 
 def folded(roots: list[Expr], change: dict[Expr, Expr]) -> dict[Expr, Expr]:
-    """Copies of all expressions below the roots, where products and sums of zero are zero."""
+    """Copies of all expressions below the roots, where products and sums of zero are zero, and
+    guards that are decided are gone."""
     done: dict[Expr, Expr] = {}
     for e in walk(roots):
-        match change.get(e, e):
-            case Op(name=name, args=args) as kept if kept is e:
+        new = change.get(e, e)
+        if new is not e:
+            done[e] = rebuild([new], done)[new] if isinstance(new, Load) else new
+            continue
+        match e:
+            case Op(name=name, args=args):
                 done[e] = _fold_op(name, tuple(done[a] for a in args), e)
-            case Reduce(kind=kind, arg=arg, axes=axes) as kept if kept is e:
+            case Reduce(kind=kind, arg=arg, axes=axes):
                 inner = done[arg]
                 neutral = _is(inner, identity(kind, e.dtype))
                 done[e] = inner if neutral else reduce(kind, inner, axes)
-            case Load() as kept if kept is e:
+            case Load():
                 done[e] = rebuild([e], done)[e]
-            case other:
-                done[e] = other
+            case _:
+                done[e] = e
     return done
 
 
 def _fold_op(name: str, args: tuple[Expr, ...], e: Expr) -> Expr:
-    if name == "mul" and any(_is(a, 0) for a in args):
-        return _number(0, e)
-    if name in ("neg", "cast") and _is(args[0], 0):
-        return _number(0, e)
-    if name == "where" and args[1] is args[2]:
-        return args[1]
-    return op(name, *args, dtype=e.dtype)
+    match name, args:
+        case ("mul", _) if any(_is(a, 0) for a in args):
+            return _number(0, e)
+        case ("neg" | "cast", (x,)) if _is(x, 0):
+            return _number(0, e)
+        case ("equal", (Const(value=a), Const(value=b))):
+            return const(a == b, e.dtype)
+        case ("logical_and", (a, b)) if _is(a, False) or _is(b, False):
+            return const(False, e.dtype)
+        case ("logical_and", (a, b)) if _is(a, True) or _is(b, True):
+            return b if _is(a, True) else a
+        case ("where", (Const(value=c), a, b)):
+            return a if c else b
+        case ("where", (_, a, b)) if a is b:
+            return a
+        case _:
+            return op(name, *args, dtype=e.dtype)
 
 
 def _number(value: float, like: Expr) -> Const:

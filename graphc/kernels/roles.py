@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from .build import axes_of
 from .kernel import Affine, Expr, Kernel, Load, Op, Reduce, Store
 from .settle import settled
 from .walk import roots_of, walk
@@ -20,9 +21,9 @@ from .walk import roots_of, walk
 class Contraction:
     """sums[i][batch, m, n] = sum over k of a(batch, m, k) * b_i(batch, k, n).
 
-    `m` and `n` are in the order of the output's memory, `k` in the order of the sum. Either may be
-    empty (matrix times vector, dot product, depthwise taps). `columns` are the reductions of the
-    epilogue over all of M, such as the sums that batch normalisation needs.
+    `m` is in the order in which `a` walks memory, `k` in that of `b`, `n` in that of the output. M
+    or N may be empty (matrix times vector, dot product, depthwise taps). `columns` are the
+    reductions of the epilogue over all of M, such as the sums that batch normalisation needs.
     """
 
     kernel: Kernel
@@ -108,14 +109,23 @@ def dense_axes(kernel: Kernel) -> frozenset[str]:
 
 
 def _oriented(kernel: Kernel, sums: list[Reduce], a: Expr, b: Expr) -> Contraction:
-    order = _memory_order(kernel)
-    over = sums[0].axes
-    m = tuple(n for n in order if n in a.free - b.free)
-    n = tuple(n for n in order if n in b.free - a.free)
-    batch = tuple(n for n in order if n in (a.free & b.free) - set(over))
+    order, over = _memory_order(kernel), sums[0].axes
+    first, second = _load_order(a), _load_order(b)
+    m = tuple(sorted(a.free - b.free, key=lambda x: (first.get(x, -1), order.index(x))))
+    n = tuple(x for x in order if x in b.free - a.free)
+    k = tuple(sorted(over, key=lambda x: (second.get(x, -1), first.get(x, -1), over.index(x))))
+    batch = tuple(x for x in order if x in (a.free & b.free) - set(over))
     others = tuple(_other(e, a) for e in sums)
     found = tuple(x for x in others if x is not None)
-    return Contraction(kernel, tuple(sums), a, found, m, n, over, batch)
+    return Contraction(kernel, tuple(sums), a, found, m, n, k, batch)
+
+
+def _load_order(e: Expr) -> dict[str, int]:
+    """The dimension of each axis in the widest load below an operand."""
+    loads = [x for x in walk((e,)) if isinstance(x, Load)]
+    widest = max(loads, key=lambda x: len(x.free), default=None)
+    dims = widest.index if widest else ()
+    return {n: d for d, i in enumerate(dims) for n in axes_of(i)}
 
 
 def _other(e: Reduce, a: Expr) -> Expr | None:

@@ -27,6 +27,7 @@ from graphc import dtypes
 from graphc.ir import dim
 from graphc.kernels.build import as_index, const, coord, load, op, reduce, size_of, store
 from graphc.kernels.canonical import canonical
+from graphc.kernels.guards import with_simple_guards
 from graphc.kernels.kernel import Affine, Load
 from graphc.kernels.laws import verify
 from graphc.kernels.merge import merge_axes
@@ -39,6 +40,7 @@ from graphc.kernels.walk import buffers_of, roots_of, size_names, walk
 
 B = dim.named("batch")
 F64 = dtypes.float64
+INT = dtypes.int64
 COUNT = size_of(B, F64)
 
 
@@ -355,3 +357,38 @@ def test_the_oracle_table_is_used():
     assert MEANING["sigmoid"](np.float64(0)) == 0.5
     assert as_index("n").axes == {"n"}
     assert F32.name == "float32"
+
+
+def test_phases_of_guards_that_ask_for_a_rest():
+    """A division inside a prologue is guarded by conditions instead of an exact load."""
+    conv = Conv(2, (9,), 3, 4, (3,), stride=2, pad=1, dtype=F64)
+    inner = Affine((("o0", 1), ("t0", -1)), 1)
+    at = replace(inner, div=2)
+    dy = op("exp", load(conv.y("dy"), "b", at, "co", checked=(1,)))
+    rest = op("equal", op("remainder", coord(inner), 2), 0)
+    inside = [op("less_equal", const(0, INT), coord(at)), op("less", coord(at), 5), rest]
+    both = op("logical_and", op("logical_and", *inside[:2]), inside[2])
+    acc = reduce("sum", op("mul", op("where", both, dy, 0.0), conv.w()), "t0 co")
+    x = f64("dx", 2, 9, 3)
+    k = kernel("dx", conv.axes(o0=9), store(x, ("b", "o0", "ci"), acc))
+    after = split_phases(k)
+    assert after is not None
+    assert len(after) == 2
+    assert not any(map(divided, after))
+    same([k], after, {})
+
+
+def test_guards_that_a_load_has_anyway_are_dropped():
+    at = Affine((("i", 1), ("p", 1)), -1)
+    x = load(f64("x", 6), at, checked=(0,))
+    inside = op("logical_and", op("less_equal", const(0, INT), coord(at)), op("less", coord(at), 6))
+    y = reduce("sum", op("where", inside, x, 0.0), "p")
+    k = kernel("window", axes(i=6, p=3), store(f64("y", 6), ("i",), y))
+    plain = with_simple_guards(k)
+    assert not any(getattr(e, "name", "") == "where" for e in walk(roots_of(plain)))
+    same([k], [plain], {})
+    idle = kernel(
+        "idle", axes(i=6), store(f64("y", 6), ("i",), load(f64("x", 6), "i", checked=(0,)))
+    )
+    (e,) = (e for e in walk(roots_of(with_simple_guards(idle))) if isinstance(e, Load))
+    assert e.checked == ()
