@@ -132,6 +132,8 @@ class Fusion:
 
     def _store_somewhere(self, node: Node, found: list[Use]) -> None:
         t = node.output()
+        # What was tried before may have merged readers.
+        found = [Use(u.group.current(), u.place, u.inside, u.strict) for u in found]
         for group in dict.fromkeys(u.group for u in found):
             mine = [u for u in found if u.group is group and u.strict == "inline"]
             others = {u.group for u in found if u.group is not group}
