@@ -1,0 +1,130 @@
+"""`draw`: graphs, functions and models as pictures, in files or in a notebook.
+
+scene.py -> picture.py -> collapse.py -> dot.py (with Graphviz) or layout.py and svg.py (without)
+"""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from pathlib import Path
+from typing import final
+
+from graphc.errors import ArgumentError
+
+from .collapse import collapsed
+from .dot import clustered, positioned
+from .layout import layout
+from .picture import Picture, picture_of, without_lone_frames
+from .scene import Drawable, scene_of, with_kernels
+from .svg import svg
+
+FORMATS = ("svg", "png", "pdf", "dot")
+
+
+def draw(
+    what: Drawable, path: str | Path | None = None, *, kernels: bool = True,
+    max_nodes: int = 400, format: str | None = None,  # noqa: A002
+) -> Drawing:  # fmt: skip
+    """A picture of a tensor, nested tensors, a graph, a compiled function or a model.
+
+    With a `path` it is written as svg, png, pdf or dot, by the end of the path or by `format`.
+    Colours tell forward, backward and update; dashed lines go around what one kernel computes
+    (`kernels`, for functions) or one layer (for Sequential models). Tooltips name the user's line.
+    What has more than `max_nodes` nodes is drawn kernel by kernel.
+
+    Without Graphviz (the program `dot`) an svg file is written, laid out by ourselves, with the dot
+    source beside it; that is also said in the drawing's `note` and by a warning.
+
+    >>> from graphc.ops.leaf import placeholder
+    >>> x = placeholder((None, 3), name="x")
+    >>> draw(x * 2 + 1)
+    <drawing of 4 boxes>
+
+    Raises:
+        ArgumentError: something that cannot be drawn, or a format that there is not.
+    """
+    drawing = Drawing(_picture(what, kernels, max_nodes))
+    if path is not None:
+        _write(drawing, Path(path), format)
+    return drawing
+
+
+@final
+class Drawing:
+    """A picture that notebooks show and `save` writes; made by `draw`."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+        self.note = picture.note
+        self._svg: str | None = None
+
+    @property
+    def dot(self) -> str:
+        """The source for Graphviz."""
+        return clustered(self.picture).source
+
+    @property
+    def svg(self) -> str:
+        """The picture as SVG, laid out by Graphviz if it is installed and there are no frames."""
+        if self._svg is None:
+            framed = bool(self.picture.frames)
+            made = None if framed else self.by_graphviz("svg")
+            self._svg = svg(self.picture) if made is None else made.decode()
+        return self._svg
+
+    def save(self, path: str | Path, format: str | None = None) -> Path:  # noqa: A002
+        """Write the picture; the file that was written, whose name has the end of its format."""
+        return _write(self, Path(path), format)
+
+    def by_graphviz(self, kind: str) -> bytes | None:
+        """The picture in a format, or None without Graphviz."""
+        if shutil.which("dot") is None:
+            return None
+        if not self.picture.frames:
+            return clustered(self.picture).pipe(format=kind)
+        graph = positioned(self.picture, layout(self.picture))
+        graph.engine = "neato"
+        return graph.pipe(format=kind, neato_no_op=2)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def __repr__(self) -> str:
+        return f"<drawing of {len(self.picture.boxes)} boxes>"
+
+
+def _picture(what: Drawable, kernels: bool, max_nodes: int) -> Picture:
+    if max_nodes < 1:
+        raise ArgumentError("max_nodes is a positive number", received=max_nodes)
+    scene = scene_of(what, kernels)
+    picture = picture_of(scene)
+    if len(picture.boxes) > max_nodes and not scene.groups:
+        picture = picture_of(with_kernels(scene))
+    return collapsed(without_lone_frames(picture), max_nodes)
+
+
+def _write(drawing: Drawing, path: Path, wanted: str | None) -> Path:
+    target, kind = _target(path, wanted)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "dot" or (kind == "svg" and drawing.picture.frames):
+        target.write_text(drawing.dot if kind == "dot" else drawing.svg)
+        return target
+    if (made := drawing.by_graphviz(kind)) is not None:
+        target.write_bytes(made)
+        return target
+    target, source = target.with_suffix(".svg"), target.with_suffix(".dot")
+    target.write_text(drawing.svg)
+    source.write_text(drawing.dot)
+    drawing.note = f"Graphviz (dot) is not installed: wrote {target} and its source {source}"
+    warnings.warn(drawing.note, stacklevel=3)
+    return target
+
+
+def _target(path: Path, wanted: str | None) -> tuple[Path, str]:
+    """The file to write, and its format."""
+    end = path.suffix.removeprefix(".").lower()
+    kind = (wanted or end or "svg").lower()
+    if kind not in FORMATS:
+        raise ArgumentError("no such format", received=kind, expected=", ".join(FORMATS))
+    return (path if end == kind else path.with_name(f"{path.name}.{kind}")), kind
