@@ -207,7 +207,9 @@ class _Item:
         type_ = value_type(plan.c.a.dtype, plan.lanes)
 
         def one(i: Number, _: list[str]) -> None:
-            f.store(type_, "zeroinitializer", f.gep(self.driver.element, self.waiting, i), 64)
+            f.store(
+                type_, "zeroinitializer", f.gep(self.driver.element, self.waiting, i), plan.align
+            )
 
         f.loop(0, plan.waiting_elements, plan.lanes, one)
 
@@ -339,7 +341,7 @@ class _Item:
             left = f.sub(place.size(plan.c.kernel.axis(plan.n).size), first)
         waiting = self.waiting_pointer(panel, at)
         spots = [f.gep(self.driver.element, waiting, j * lanes) for j in range(plan.vectors)]
-        acc = [f.load(type_, x, 64) for x in spots]
+        acc = [f.load(type_, x, plan.align) for x in spots]
         with self.body.scope({}, Lanes(plan.n, first, plan.tile.vectors, left)):
             results = Results(plan, self.body)
             totals = results.row(at, acc, results.columns())

@@ -52,6 +52,11 @@ class Plan:
         return self.tile.vectors * self.lanes
 
     @property
+    def align(self) -> int:
+        """The alignment of vectors in scratch that a function reserves for itself."""
+        return min(64, self.lanes * self.c.a.dtype.itemsize)
+
+    @property
     def panels(self) -> Size:
         """How many panels there are."""
         return ceil_div(self.c.kernel.axis(self.n).size, self.width)

@@ -293,10 +293,10 @@ def _accumulate(
         start = ["zeroinitializer"] * (len(offsets) * plan.vectors)
         return sums.run(nest, call.a, call.b, start)
     spots = _spots(plan, f, tile, call.waiting)
-    start = [f.load(sums.type_, at, 64) for at in spots]
+    start = [f.load(sums.type_, at, plan.align) for at in spots]
     acc = sums.run(nest, call.a, call.b, start)
     for x, at in zip(acc, spots):
-        f.store(sums.type_, x, at, 64)
+        f.store(sums.type_, x, at, plan.align)
     return acc
 
 
@@ -348,11 +348,11 @@ def _looped(
     type_, groups = value_type(plan.c.a.dtype, lanes), plan.tile.vectors
     copy = f.alloca(element, len(acc) * lanes)
     for i, x in enumerate(acc):
-        f.store(type_, x, f.gep(element, copy, i * lanes), 64)
+        f.store(type_, x, f.gep(element, copy, i * lanes), plan.align)
 
     def one(r: Number, flat: Sequence[str]) -> Vectors:
         row = f.gep(element, copy, f.mul(r, many * lanes))
-        values = [f.load(type_, f.gep(element, row, j * lanes), 64) for j in range(many)]
+        values = [f.load(type_, f.gep(element, row, j * lanes), plan.align) for j in range(many)]
         i, j = (0, r) if tile[0] == 1 else (f.div(r, tile[1]), f.rem(r, tile[1]))
         totals = results.row(_moved(f, plan, call, i, j), values, _chunks(flat, groups))
         return [x for total in totals for x in total]

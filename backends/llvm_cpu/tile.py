@@ -289,14 +289,10 @@ def _cut_rows(
     wanted = max(1, products // max(1, products_per_row * panels))
     whole_sum = {n: s.steps(n) for n in s.c.k}
     is_cut = len(m) == 1 or s.known(m[-1]) != last
-    axis, least = (m[-1], tile.inner) if is_cut else (m[-2], tile.outer)
-    count = min(wanted if axis == m[-1] else wanted // last, 32 * least)
-    count = max(least, count // least * least)
-    while (
-        count > least
-        and s.is_boxed
-        and _first_bytes(s, {**spans, **whole_sum, axis: count}) > BOX_BYTES
-    ):
+    axis = m[-1 if is_cut else -2]
+    least, count = (tile.inner, wanted) if is_cut else (tile.outer, wanted // last)
+    count = max(least, min(count, 32 * least) // least * least)
+    while count > least and not _box_fits(s, {**spans, **whole_sum, axis: count}):
         count -= least
     spans[axis] = _block(s.known(axis), count)
     return spans, panels

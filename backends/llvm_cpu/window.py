@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from graphc.kernels.build import affine_scale, affine_sum, as_index, const, load, store
+from graphc.kernels.build import affine_sum, as_index, const, load, store
 from graphc.kernels.kernel import Affine, Axis, Buffer, Expr, Load, Store
-from graphc.kernels.walk import rebuild
+from graphc.kernels.walk import rebuild, rename
 
 from .body import Body
 from .operands import Box, Group
@@ -156,7 +156,7 @@ def _row_of(box: Box, place: Place) -> _Row | None:
     index = [rebuild_index(i, where) for i in e.index[:d]]
     guards = [x for x in e.checked if x < d]
     view = replace(e.buffer, shape=(*e.buffer.shape[:d], width * count))
-    at = affine_sum(as_index("run"), first)
+    at = affine_sum(Affine((("run", 1),)), first)
     value = load(view, *index, at, checked=guards, fill=e.fill)
     low, high = (0, extent) if d not in e.checked else (-first, width * count - first)
     low = max(0, min(low, extent))
@@ -179,8 +179,7 @@ def _start(index: Affine, columns: Group, place: Place) -> int | None:
 def rebuild_index(index: Affine | Expr, where: Mapping[str, Affine]) -> Affine | Expr:
     """An index with axes renamed."""
     if isinstance(index, Affine):
-        terms = [affine_scale(where.get(n, as_index(n)), c) for n, c in index.terms]
-        return replace(affine_sum(*terms, index.const), div=index.div, mod=index.mod)
+        return rename(index, where)
     return rebuild([index], None, where)[index]
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from contraction_forms import Conv, arrays_of, run_oracle
+from contraction_forms import Conv, arrays_of, axes, buffer, kernel, run_oracle
 
 from graphc import dtypes
 from graphc.backends.llvm_cpu.contract_plan import plan_of
 from graphc.backends.llvm_cpu.host import host
 from graphc.backends.llvm_cpu.tile import Tile
 from graphc.ir import dim
+from graphc.kernels.build import affine_sum, as_index, load, op, reduce, store
+from graphc.kernels.kernel import Kernel
 from graphc.kernels.parallel import split_for_parallelism
 from graphc.kernels.phases import split_phases
 
@@ -62,11 +64,11 @@ def test_all_forms_at_several_batches(case, form):
 
 @pytest.mark.parametrize("case", [c for c in CASES if "stride" in c[1]], ids=str)
 def test_phases_of_input_gradients_write_every_pixel(case):
-    kernel, sizes = made(case, F32).input_gradient(), {"batch": 2}
-    phases = split_phases(kernel)
+    whole, sizes = made(case, F32).input_gradient(), {"batch": 2}
+    phases = split_phases(whole)
     assert phases
-    start = inputs_of(kernel, sizes)
-    want = run_oracle([kernel], start, sizes)["dx"]
+    start = inputs_of(whole, sizes)
+    want = run_oracle([whole], start, sizes)["dx"]
     got = {n: a.copy() for n, a in start.items()}
     for k in phases:
         if plan_of(k, host()):
@@ -92,10 +94,10 @@ def test_split_weight_gradients(batch):
     """Parts beyond a small batch are empty and must add nothing."""
     sizes = {"batch": batch}
     conv = Conv(B, (28, 28), 8, 24, (3, 3), pad=1)
-    kernel = conv.weight_gradient()
-    first, finish = split_for_parallelism(kernel)
-    arrays = arrays_of([kernel, first, finish], sizes)
-    want = run_oracle([kernel], arrays, sizes)["dw"]
+    whole = conv.weight_gradient()
+    first, finish = split_for_parallelism(whole)
+    arrays = arrays_of([whole, first, finish], sizes)
+    want = run_oracle([whole], arrays, sizes)["dw"]
     Compiled(first).run(arrays, sizes, 7)
     got = run_oracle([finish], arrays, sizes)["dw"]
     np.testing.assert_allclose(got, want, atol=2e-5 * (1 + np.abs(want).max()))
@@ -131,3 +133,19 @@ def test_every_way_of_cutting_means_the_same(tile, epilogue, more):
         return Conv(B, (11, 10), 5, 70, (3, 3), dtype=d, **more).forward(epilogue)
 
     check(form, {"batch": 3}, tile=tile, chunks=(1, 5))
+
+
+def unknown_image(dtype) -> Kernel:
+    """y[b, h, w, d] = sum x[b, h + p, w + q, c] f[p, q, c, d] for images of any height and width"""
+    h, w = dim.named("h"), dim.named("w")
+    x = buffer("x", B, h + 2, w + 1, 5, dtype=dtype)
+    at = [affine_sum(as_index("i"), as_index("p")), affine_sum(as_index("j"), as_index("q"))]
+    f = load(buffer("f", 3, 2, 5, 20, dtype=dtype), "p", "q", "c", "d")
+    acc = reduce("sum", op("mul", load(x, "b", *at, "c"), f), "p q c")
+    out = store(buffer("y", B, h, w, 20, dtype=dtype), ("b", "i", "j", "d"), acc)
+    return kernel("conv", axes(b=B, i=h, j=w, p=3, q=2, c=5, d=20), out)
+
+
+@pytest.mark.parametrize(("h", "w"), [(1, 1), (4, 7), (9, 30), (0, 3)])
+def test_images_of_unknown_size(h, w):
+    check(unknown_image, {"batch": 2, "h": h, "w": w})
