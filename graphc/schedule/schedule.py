@@ -16,10 +16,10 @@ from graphc.ir.dim import Shape
 from graphc.ir.graph import Graph
 from graphc.ir.literal import Literal
 from graphc.ir.node import Node, Tensor
-from graphc.kernels.kernel import Buffer, Kernel
+from graphc.kernels.kernel import Buffer, Kernel, Load, Store
 from graphc.kernels.levels import may_overwrite
 from graphc.kernels.lower.context import Context
-from graphc.kernels.walk import buffers_of
+from graphc.kernels.walk import buffers_of, walk
 from graphc.ops import leaf
 from graphc.target import Program
 
@@ -214,7 +214,7 @@ class _Maker:
             mine = [s for s in step.kernel.stores if s.buffer.name in names]
             if written and set(names) & loaded(step.kernel):
                 return False
-            if any(not may_overwrite(step.kernel, s, n) for s in mine for n in names):
+            if any(not _overwrites(step.kernel, s, n) for s in mine for n in names):
                 return False
             written = written or bool(mine)
         return True
@@ -268,3 +268,13 @@ class _Maker:
             if any(s.place == "variable" for s in writes(step)):
                 return n
         return len(self.steps)
+
+
+def _overwrites(kernel: Kernel, s: Store, name: str) -> bool:
+    """Whether a store may replace a buffer of its kernel. Only stores over the same axes may read
+    the old value: others may run in another work item, before or after."""
+    for t in kernel.stores:
+        read = {e.buffer.name for e in walk([t.value]) if isinstance(e, Load)}
+        if name in read and set(t.axes) != set(s.axes):
+            return False
+    return may_overwrite(kernel, s, name)
