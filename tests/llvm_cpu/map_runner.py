@@ -54,7 +54,9 @@ class Compiled:
     def run(self, arrays: Arrays, sizes: Mapping[str, int], chunks: int = 1) -> None:
         """All phases, one chunk after the other."""
         assert not self.emitted.scratch, "maps have no scratch"
-        cells = [arrays[b.name].ctypes.data for b in buffers_of(self.kernel)]
+        # Nothing may be read from an empty buffer, so its address is that of no memory.
+        buffers = [arrays[b.name] for b in buffers_of(self.kernel)]
+        cells = [a.ctypes.data if a.size else 0 for a in buffers]
         cells += [sizes[n] for n in size_names(self.kernel)]
         held = np.array([*cells, 0], np.int64)
         pointers = held.ctypes.data + 8 * np.arange(len(held), dtype=np.int64)

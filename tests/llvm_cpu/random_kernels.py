@@ -123,7 +123,7 @@ class RandomKernel:
         axis = next(a for a in self.axes if a.name == name)
         n, extent = axis.size, self.extent(name)
         plain = Affine(((name, 1),))
-        match self.random.randrange(14):
+        match self.random.randrange(16):
             case 0:
                 return Affine(((name, 1),), self.random.choice((-3, -1, 2))), n, 1
             case 1:
@@ -147,6 +147,12 @@ class RandomKernel:
                 return *self.draw_key(name, n, extent), 0
             case 9:
                 return *self.draw_key(name, n, 2 * extent + 1)[:1], n, 1
+            case 11:
+                by = self.random.choice((2, 3, 4))
+                return Affine(((name, -1),), n - 1, by), dim.ceil_div(n, by), 0
+            case 12:
+                by, mod = self.random.choice(((1, 3), (2, 5)))
+                return Affine(((name, -1),), 0, by, mod), mod, 0
             case 10:
                 by, mod = self.random.choice(((2, 3), (3, 2)))
                 return Affine(((name, 1),), 0, by, mod), mod, 0
