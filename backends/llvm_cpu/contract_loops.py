@@ -283,7 +283,9 @@ class _Item:
         plan, f, place = self.plan, self.f, self.driver.place
         number = f.add(self.first_panel, panel)
         first = f.mul(number, plan.width) if plan.panels != 1 else 0
-        with self.body.scope({**at, plan.n: first}):
+        low, taps = self.taps_inside(at, rows)
+        extents = {**extents, **taps}
+        with self.body.scope({**at, **low, plan.n: first}):
             others = {n: place.at[n] for n in (*plan.c.batch, *plan.c.n[:-1])}
             call = Call(
                 a=self.a_pointer(at),
@@ -296,6 +298,24 @@ class _Item:
             )
             self.micros.call(rows, call)
 
+    def taps_inside(
+        self, at: Mapping[str, Number], rows: tuple[int, int]
+    ) -> tuple[dict[str, Number], dict[str, Number]]:
+        """The first tap that meets the image for some row of a tile, and how many from there."""
+        edge, f, m = self.plan.edge, self.f, self.plan.c.m
+        if edge is None:
+            return {}, {}
+        count = rows[1] if edge.row == m[-1] else rows[0] if edge.row == m[-2] else 1
+        start = f.add(f.mul(at[edge.row], edge.step), edge.const)
+        last = f.add(start, (count - 1) * abs(edge.step))
+        if edge.step < 0:
+            start, last = f.sub(start, (count - 1) * abs(edge.step)), start
+        taps = self.driver.place.extent(edge.tap)
+        low = f.floordiv(f.add(f.sub(0, last), edge.tap_step - 1), edge.tap_step)
+        high = f.add(f.floordiv(f.sub(edge.limit - 1, start), edge.tap_step), 1)
+        low = f.min(f.max(0, low), taps)
+        return {edge.tap: low}, {edge.tap: f.max(0, f.sub(f.min(high, taps), low))}
+
     def a_pointer(self, at: Mapping[str, Number]) -> str:
         plan, f = self.plan, self.f
         if isinstance(plan.a, InPlace):
@@ -305,6 +325,9 @@ class _Item:
         for n, value in at.items():
             inside = f.sub(value, self.here[n])
             flat = f.add(flat, f.mul(inside, self.driver.place.size(plan.a.step(n))))
+        if plan.edge:
+            step = self.driver.place.size(plan.a.step(plan.edge.tap))
+            flat = f.add(flat, f.mul(self.driver.place.at[plan.edge.tap], step))
         return f.gep(self.driver.element, self.box, flat)
 
     def b_pointer(self, i: int, panel: Number) -> str:

@@ -29,6 +29,28 @@ CROWDED_BYTES = 1 << 20
 FAR_APART = 1 << 11
 """The second-level cache, and a distance of rows at which they use few of its sets."""
 ROWS_FOR_COPY = 256
+WORTH_SKIPPING = 0.03
+"""The share of products that are zero at the edges of an image, from which on they are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Guarded taps: only where 0 <= step * row + tap_step * tap + const < limit are products
+    other than zero."""
+
+    row: str
+    tap: str
+    step: int
+    tap_step: int
+    const: int
+    limit: int
+
+    def outside(self, rows: int, taps: int) -> float:
+        """The share of all pairs of a row and a tap that are outside."""
+        places = [
+            self.step * i + self.tap_step * p + self.const for i in range(rows) for p in range(taps)
+        ]
+        return sum(not 0 <= x < self.limit for x in places) / max(1, len(places))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +62,8 @@ class Plan:
     b: tuple[Operand, ...]
     tile: Tile
     lanes: int
+    edge: Edge | None = None
+    """Taps that are left out at the edges of an image."""
 
     @property
     def n(self) -> str:
@@ -116,8 +140,30 @@ def plan_of(kernel: Kernel, target: Target, tile: Tile | None = None) -> Plan | 
     found = [_second(c, tile, b, width) for b in c.b]
     if any(isinstance(x, Panels) for x in found):
         found = [panels_of(c.kernel, b, c.batch, c.n, c.k, width) for b in c.b]
-    plan = Plan(c, a, tuple(found), tile, target.lanes) if a else None
+    plan = Plan(c, a, tuple(found), tile, target.lanes, _edge(c, tile)) if a else None
     return plan if plan and _fits(plan) else None
+
+
+def _edge(c: Contraction, tile: Tile) -> Edge | None:
+    """The outermost taps, if enough of them lie beside the image and they are a loop at all."""
+    e, tap = c.a, c.k[0]
+    if not isinstance(e, Load) or e.fill != 0 or tile.span(tap) is not None:
+        return None
+    for d in e.checked:
+        index, limit = e.index[d], e.buffer.shape[d]
+        if not isinstance(index, Affine) or not index.is_plain or tap not in index.axes:
+            continue
+        row = next((n for n, _ in index.terms if n in c.m), "")
+        if not row or len(index.terms) != 2:
+            return None
+        numbers = (index.coef(row), index.coef(tap), index.const, limit)
+        sizes = [c.kernel.axis(n).size for n in (row, tap)]
+        known = [x for x in (*numbers, *sizes) if isinstance(x, int)]
+        if len(known) < 6 or known[1] < 1 or c.kernel.axis(tap).part:
+            return None
+        edge = Edge(row, tap, *known[:4])
+        return edge if edge.outside(*known[4:]) >= WORTH_SKIPPING else None
+    return None
 
 
 def _is_wanted(c: Contraction) -> bool:

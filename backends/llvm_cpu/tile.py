@@ -117,7 +117,7 @@ def shape_of(
     c: Contraction, groups: tuple[Group, ...], direct: InPlace | None, target: Target
 ) -> Shape:
     """The facts about a contraction on a machine; `direct` is `a` if it is read in place."""
-    by_rows = direct is None or direct.step(c.k[-1]) == 1
+    by_rows = direct is None or not c.k or direct.step(c.k[-1]) == 1
     per_vector = max(1, c.a.dtype.itemsize // 4)
     size = target.lanes, target.registers, per_vector
     return Shape(c.kernel, c, groups, direct is None, by_rows, *size)
@@ -240,13 +240,14 @@ def _last_span(s: Shape, tile: Tile) -> int:
 
 
 def _cut_sum(s: Shape, width: int, rows: Mapping[str, int]) -> dict[str, int]:
-    """Spans of K, outermost first, until a step fits the caches."""
+    """Spans of K until a step fits the caches: images and channels are cut before windows."""
     spans = {n: s.steps(n) for n in s.c.k}
     for n in s.c.k:
         if s.is_boxed and s.known(n) is None:
             spans[n] = 1 if len(s.c.k) > 1 else 4 * UNKNOWN
     found: dict[str, int] = {n: x for n, x in spans.items() if s.known(n) is None}
-    for n in s.c.k:
+    windows = {n for g in s.groups for n, _ in g.steps if len(g.steps) > 1}
+    for n in sorted(s.c.k, key=lambda x: x in windows):
         size = spans[n]
         while size > 1 and not _fits(s, width, {**rows, **spans, n: size}, STEP_BYTES):
             size -= max(1, size // 8)
@@ -294,16 +295,16 @@ def _cut_rows(
     count = max(least, min(count, 32 * least) // least * least)
     while count > least and not _box_fits(s, {**spans, **whole_sum, axis: count}):
         count -= least
-    spans[axis] = _block(s.known(axis), count)
+    spans[axis] = _block(s.known(axis), count, least)
     return spans, panels
 
 
-def _block(size: int | None, most: int) -> int:
+def _block(size: int | None, most: int, least: int) -> int:
     """A span near `most` that divides the size, if there is one; else blocks of equal size."""
     if size is None or most >= size:
         return most if size is None else max(1, size)
     most = max(1, most)
-    divisors = [d for d in range(-(-most // 2), most + 1) if size % d == 0]
+    divisors = [d for d in range(max(least, -(-most // 2)), most + 1) if size % d == 0]
     return divisors[-1] if divisors else _balanced(size, most)
 
 
@@ -316,7 +317,7 @@ def _cut_waiting(s: Shape, tile: Tile, products: int) -> tuple[dict[str, int], i
     panels = max(1, int(share))
     if share < 1:
         rows = max(4 * tile.inner, int(spans[m[-1]] * share))
-        spans[m[-1]] = _block(s.known(m[-1]), min(rows, spans[m[-1]]))
+        spans[m[-1]] = _block(s.known(m[-1]), min(rows, spans[m[-1]]), tile.inner)
     while panels > 1 and prod(spans.values()) * width * panels > ITEM_BYTES:
         panels -= 1
     for n in (m[-1], *m[:-1]):
@@ -324,7 +325,7 @@ def _cut_waiting(s: Shape, tile: Tile, products: int) -> tuple[dict[str, int], i
         rows = spans[n]
         while rows > least and prod({**spans, n: rows}.values()) * width * panels > ITEM_BYTES:
             rows = max(least, rows - least)
-        spans[n] = rows if rows == spans[n] else _block(s.known(n), rows)
+        spans[n] = rows if rows == spans[n] else _block(s.known(n), rows, least)
     return spans, panels
 
 
