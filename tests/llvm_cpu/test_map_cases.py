@@ -6,8 +6,10 @@ import pytest
 
 from graphc.backends.llvm_cpu.host import host
 from graphc.ir.dim import named
+from graphc.kernels.build import load, reduce
+from graphc.kernels.kernel import Kernel
 
-from .map_cases import CASES, inputs_for
+from .map_cases import CASES, axes, inputs_for, put, rows, sub, total, x_of
 from .map_runner import Compiled, check, narrower
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -43,3 +45,15 @@ def test_narrow_vectors(name: str, lanes: int) -> None:
     compiled = Compiled(kernel, narrower(lanes))
     for n in (1, 9):
         check(kernel, {"n": n}, inputs_for(name, n, 37), 1e-4, (1, 7), compiled=compiled)
+
+
+def test_loops_that_do_not_run_read_nothing() -> None:
+    """What is the same in a whole loop is read before it, but not if the loop is empty."""
+    n, c = named("n"), named("c")
+    first_row = load(x_of("x", n, c), 0, "c")
+    first = load(x_of("z", n), 0)
+    shifted = sub(sub(rows("x", n, c), first_row), first)
+    sums = (put("s", "c", total(shifted, "n"), c), put("t", "", reduce("max", shifted, "n c")))
+    kernel = Kernel("shifted", axes(n=n, c=c), sums)
+    for sizes in ({"n": 0, "c": 40}, {"n": 3, "c": 0}, {"n": 5, "c": 70}):
+        check(kernel, sizes, chunks=(1, 3))
