@@ -25,8 +25,9 @@ from graphc.ops.variable import Variable
 from graphc.passes.options import Options
 from graphc.passes.pipeline import PassReport, run
 from graphc.passes.unify_sizes import SizeCheck, unify_sizes
+from graphc.program import Program
 from graphc.schedule.schedule import SCHEDULE_PASSES
-from graphc.target import Program, backend
+from graphc.target import backend
 
 Report = tuple[PassReport, ...]
 Updates = Mapping[Variable, Tensor] | Iterable[tuple[Variable, Tensor]]
@@ -88,7 +89,7 @@ def function(
     """
     ins = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     label = name or f"function_{next(_unnamed)}"
-    pairs = list(updates.items() if isinstance(updates, Mapping) else updates)
+    pairs = _pairs(updates)
     results = leaves(outputs)
     _check_inputs(ins, label)
     news = [_check_update(v, t) for v, t in pairs]
@@ -127,6 +128,10 @@ def optimise(
 def _evaluate(node: Node, inputs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
     """What constants are folded with: the meaning of the language, whatever the target."""
     return backend("reference").evaluate_node(inputs, node)
+
+
+def _pairs(updates: Updates) -> list[tuple[Variable, Tensor]]:
+    return list(updates.items()) if isinstance(updates, Mapping) else list(updates)
 
 
 def _check_inputs(inputs: list[Tensor], label: str) -> None:

@@ -6,41 +6,20 @@ The core imports no backend; one is loaded when it is first asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
 
 import numpy as np
 
 from graphc.errors import UnknownNameError
-from graphc.ir.graph import Graph
-from graphc.ir.node import Node, Tensor
-from graphc.ops.variable import Variable
+from graphc.ir.node import Node
 from graphc.passes.pipeline import PassReport
-from graphc.passes.unify_sizes import SizeCheck
+from graphc.program import Program
 
 _BACKENDS = {
     "reference": "graphc.backends.reference.backend:ReferenceBackend",
     "llvm_cpu": "graphc.backends.llvm_cpu.backend:LLVMBackend",
 }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Program:
-    """What a backend compiles: graph inputs are `inputs` then `variables`; graph outputs are the
-    results, then one new value for each variable of `updated` (positions in `variables`).
-
-    `disabled` are the passes that were switched off, those of the schedule among them.
-    """
-
-    name: str
-    graph: Graph
-    inputs: tuple[Tensor, ...]
-    variables: tuple[Variable, ...]
-    results: int
-    updated: tuple[int, ...]
-    checks: tuple[SizeCheck, ...] = ()
-    disabled: frozenset[str] = frozenset()
 
 
 class Executable(Protocol):

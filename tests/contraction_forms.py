@@ -99,13 +99,15 @@ def batched(g: Size, m: Size, n: Size, k: Size, dtype: DType = F32) -> Kernel:
     return kernel("scores", axes(g=g, m=m, n=n, k=k), out)
 
 
-def gates(m: Size, h: Size, k: Size, dtype: DType = F32) -> Kernel:
-    """Two of the gates of a recurrent step: sigmoid(x U) * tanh(x V), weights side by side."""
+def gates(m: Size, h: Size, k: Size, dtype: DType = F32, many: int = 2) -> Kernel:
+    """Gates of a recurrent step: sigmoid(x U) * tanh(x V) * .., the weights side by side."""
     x = load(buffer("x", m, k, dtype=dtype), "m", "k")
-    w = buffer("w", k, 2 * h, dtype=dtype)
-    wide = [load(w, "k", affine_sum(as_index("h"), i * h)) for i in range(2)]
-    first, second = (reduce("sum", op("mul", x, b), "k") for b in wide)
-    value = op("mul", op("sigmoid", first), op("tanh", second))
+    w = buffer("w", k, many * h, dtype=dtype)
+    wide = [load(w, "k", affine_sum(as_index("h"), i * h)) for i in range(many)]
+    value, *others = (reduce("sum", op("mul", x, b), "k") for b in wide)
+    value = op("sigmoid", value)
+    for e in others:
+        value = op("mul", value, op("tanh", e))
     out = store(buffer("y", m, h, dtype=dtype), ("m", "h"), value)
     return kernel("gates", axes(m=m, h=h, k=k), out)
 

@@ -14,6 +14,7 @@ ORDER = (
     ("ops",),
     ("diff", "rewrite"),
     ("passes",),
+    ("program",),
     ("kernels",),
     ("schedule",),
     ("debug",),

@@ -12,8 +12,8 @@ from graphc.ir.node import Node, Op, TensorType, apply, attr_key
 from graphc.ops.leaf import placeholder
 from graphc.passes.inline_calls import inline_calls
 from graphc.passes.options import Options
+from graphc.program import Program
 from graphc.schedule.schedule import make_plan
-from graphc.target import Program
 
 from .program import LLVMExecutable
 

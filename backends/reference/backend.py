@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.ir.node import Node
 from graphc.passes.pipeline import PassReport
-from graphc.target import Program
+from graphc.program import Program
 
 from . import evaluate
 

@@ -18,9 +18,9 @@ from graphc.ir.graph import Graph, graph, topological
 from graphc.ir.node import Node, Tensor
 from graphc.ir.tree import Tree, leaves
 from graphc.ops import control, leaf
+from graphc.program import Program
 from graphc.schedule.plan import KernelStep
 from graphc.schedule.schedule import make_plan
-from graphc.target import Program
 
 Drawable = Tree[Tensor] | Function | Graph | Layer
 Named = tuple[tuple[str, Tensor], ...]

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import cast
 
-from graphc.compiler import Function
 from graphc.ir.dim import Size, product
 from graphc.ir.graph import Graph, topological
 from graphc.ir.node import Node, Op, Tensor
@@ -91,7 +90,7 @@ def _nbytes(storages: Iterable[Storage]) -> Size:
 # ---------------------------------------------------------------------------- graphs
 
 
-def multiply_adds(what: Function | Graph | Tree[Tensor]) -> Size:
+def multiply_adds(what: Graph | Tree[Tensor]) -> Size:
     """The products in all contractions (matrix products and convolutions), each with its sum.
 
     Taps in the padding of a convolution count, zeros between dilated inputs do not. Loops count
@@ -101,8 +100,6 @@ def multiply_adds(what: Function | Graph | Tree[Tensor]) -> Size:
     >>> multiply_adds(zeros((2, 3)) @ zeros((3, 5)))
     30
     """
-    if isinstance(what, Function):
-        return multiply_adds(what.program.graph)
     outputs = what.outputs if isinstance(what, Graph) else leaves(what)
     total: Size = 0
     for node in topological(outputs):

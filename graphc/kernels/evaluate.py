@@ -60,7 +60,7 @@ class _Run:
         self.memo: dict[Expr, np.ndarray] = {}
 
     def coordinate(self, axis: str) -> np.ndarray:
-        shape = list(self.ones)
+        shape: list[int] = list(self.ones)
         shape[self.position[axis]] = self.extent[axis]
         return np.arange(self.extent[axis], dtype=np.int64).reshape(shape)
 

@@ -1,8 +1,8 @@
 """The kernel IR: one fused group of graph nodes, as named axes and one scalar expression DAG.
 
     kernel  = name, axis*, store*                      buffers are found by walking
-    axis    = name, size [, part of (parent, block, total)]  the last may be short
-    store   = buffer[index*] (= | combine=) expr for axis*     combining reduces the axes not indexed
+    axis    = name, size [, part of (parent, block, total)]
+    store   = buffer[index*] (= | combine=) expr for axis*   combining reduces the others
     expr    = const | coord(affine) | size(Size)
             | load buffer[index*] checked dims else fill, exact dims else fill
             | op(expr*) | reduce kind expr over axis*

@@ -13,6 +13,7 @@ say how the inputs are made up:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from graphc import dtypes
 from graphc.errors import ArgumentError, DTypeError, ShapeError
@@ -151,18 +152,18 @@ def cond(
     test = _predicate(as_tensor(predicate))
     if is_eager() and (value := test.concrete()) is not None:
         return tree_map(as_tensor, (then if value else otherwise)(*operands))
-    given = tree_map(as_tensor, operands)
+    form = tuple(tree_map(as_tensor, t) for t in operands)
     forms: list[Tree[Tensor]] = []
 
     def branch(function: Callable[..., TensorTree]) -> Callable[..., list[Tensor]]:
         def run(*flat: Tensor) -> list[Tensor]:
-            result = tree_map(as_tensor, function(*like(given, flat)))  # pyright: ignore[reportGeneralTypeIssues]
+            result = tree_map(as_tensor, function(*cast(tuple[TensorTree, ...], like(form, flat))))
             forms.append(result)
             return leaves(result)
 
         return run
 
-    inputs = leaves(given)
+    inputs = leaves(form)
     branches = [branch(then), branch(otherwise)]
     regions, captured = trace_together(branches, types_of(inputs), hoist=False)
     _same_types("cond", regions[0].outputs, regions[1].outputs)

@@ -27,12 +27,8 @@ def dilated(size: Size, dilation: int) -> Size:
 
 def window_count(size: Size, window: Size, stride: int, padding: Pair) -> Size:
     """How many windows fit: floor((size + low + high - window) / stride) + 1, never negative."""
-    room = size + padding[0] + padding[1] - window
-    return (
-        max(floor_div(room, stride) + 1, 0)
-        if isinstance(room, int)
-        else floor_div(room, stride) + 1
-    )
+    count = floor_div(size + padding[0] + padding[1] - window, stride) + 1
+    return max(count, 0) if isinstance(count, int) else count
 
 
 def _infer_conv(

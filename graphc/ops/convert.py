@@ -20,7 +20,7 @@ from graphc.ir.node import Op, Tensor, TensorType
 from . import leaf
 
 TensorLike = Tensor | Number | np.ndarray | np.generic | Sequence["TensorLike"]
-_WEAK = (bool, int, float, np.float64, np.int64, np.bool_)
+_WEAK: tuple[type, ...] = (bool, int, float, np.float64, np.int64, np.bool_)
 
 cast_op = Op("cast", lambda x, *, dtype: TensorType(x.shape, dtype))
 
@@ -45,7 +45,7 @@ def as_tensor(value: TensorLike, dtype: DType | None = None) -> Tensor:
     if isinstance(value, Tensor):
         return value if dtype is None else cast(value, dtype)
     if isinstance(value, _WEAK):
-        number = value.item() if isinstance(value, np.generic) else value
+        number = _number(value)
         return leaf.uniform((), number, dtype or dtypes.of_number(number))
     array = leaf.as_array(value, dtype)
     return leaf.eager_leaf(array) if is_eager() else leaf.constant(array)
@@ -70,7 +70,7 @@ def promote(*values: TensorLike) -> list[Tensor]:
         if strong[i] is None and not isinstance(v, _WEAK):
             strong[i] = as_tensor(v)
     found = [t.dtype for t in strong if t is not None]
-    numbers = [v.item() if isinstance(v, np.generic) else v for v in values if isinstance(v, _WEAK)]
+    numbers = [_number(v) for v in values if isinstance(v, _WEAK)]
     if found:
         kind = dtypes.promote(*found)
         for number in numbers:

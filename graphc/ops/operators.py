@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import EllipsisType
+from typing import Union
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from . import convert, elementwise, index, matmul, movement, reduce
 from .convert import TensorLike
 
 Binary = Callable[[TensorLike, TensorLike], Tensor]
-Key = int | slice | None | type(Ellipsis) | Tensor
+Key = Union[int, slice, None, EllipsisType, Tensor]
 
 
 def _power(x: TensorLike, y: TensorLike) -> Tensor:
@@ -176,6 +178,23 @@ def _array_ufunc(
     return _UFUNCS[ufunc](*inputs)
 
 
+_SPECIAL: dict[str, object] = {
+    "__neg__": lambda x: elementwise.neg(x),
+    "__abs__": lambda x: elementwise.abs(x),
+    "__invert__": _invert,
+    "__getitem__": get_item,
+    "__bool__": _truth,
+    "__len__": _length,
+    "__iter__": lambda x: (get_item(x, i) for i in range(_length(x))),
+    "__float__": lambda x: float(x.numpy()),
+    "__int__": lambda x: int(x.numpy()),
+    "__array__": _array,
+    "__array_ufunc__": _array_ufunc,
+    "reshape": lambda x, *shape: movement.reshape(x, shape[0] if len(shape) == 1 else shape),
+    "T": property(movement.transpose),
+}
+
+
 def _attach() -> None:
     logic = {name: _logic(pair) for name, pair in _LOGIC.items()}
     for name, function in (_BINARY | logic).items():
@@ -185,19 +204,8 @@ def _attach() -> None:
         setattr(Tensor, f"__{name}__", lambda a, b, f=function: f(a, b))
     for name, function in _METHODS.items():
         setattr(Tensor, name, function)
-    Tensor.__neg__ = lambda x: elementwise.neg(x)
-    Tensor.__abs__ = lambda x: elementwise.abs(x)
-    Tensor.__invert__ = _invert
-    Tensor.__getitem__ = get_item
-    Tensor.__bool__ = _truth
-    Tensor.__len__ = _length
-    Tensor.__iter__ = lambda x: (get_item(x, i) for i in range(_length(x)))
-    Tensor.__float__ = lambda x: float(x.numpy())
-    Tensor.__int__ = lambda x: int(x.numpy())
-    Tensor.__array__ = _array
-    Tensor.__array_ufunc__ = _array_ufunc
-    Tensor.reshape = lambda x, *shape: movement.reshape(x, shape[0] if len(shape) == 1 else shape)
-    Tensor.T = property(movement.transpose)
+    for name, function in _SPECIAL.items():
+        setattr(Tensor, name, function)
 
 
 _attach()

@@ -103,7 +103,8 @@ class Group:
 
     def reaches(self, other: Group) -> bool:
         """Whether another group needs this one's results, directly or through others."""
-        seen, stack = {self}, [self]
+        seen: set[Group] = {self}
+        stack: list[Group] = [self]
         while stack:
             for g in stack.pop().successors:
                 while g.merged_into is not None:

@@ -30,7 +30,10 @@ def step(
     outs = tuple(made[t] for t in node.outputs)
     attrs = node.attrs
     if node.op is index.sort_op:
-        return SortStep(*ins, *outs, cast(int, attrs["axis"]), cast(bool, attrs["descending"]))
+        (x,), (values, places) = ins, outs
+        return SortStep(
+            x, values, places, cast(int, attrs["axis"]), cast(bool, attrs["descending"])
+        )
     if "cumulative" in node.op.traits:
         return CumulativeStep(
             CUMULATIVE[node.op.name], ins[0], outs[0], cast(int, attrs["axis"]),

@@ -21,7 +21,7 @@ from graphc.kernels.levels import may_overwrite
 from graphc.kernels.lower.context import Context
 from graphc.kernels.walk import buffers_of, walk
 from graphc.ops import leaf
-from graphc.target import Program
+from graphc.program import Program
 
 from . import opaque
 from .classify import kind_of

@@ -10,9 +10,9 @@ from graphc.ir.dim import evaluate
 from graphc.ir.graph import graph
 from graphc.ops import control, leaf, reduce
 from graphc.passes.pipeline import PassReport
+from graphc.program import Program
 from graphc.schedule.memory import MemoryPlan
 from graphc.schedule.schedule import make_plan
-from graphc.target import Program
 
 from .programs import small_plan, training_step
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping
+from math import prod
 
 import numpy as np
 from contraction_forms import run_oracle
@@ -17,8 +18,8 @@ from graphc.backends.llvm_cpu.module import Module
 from graphc.backends.llvm_cpu.tile import Tile
 from graphc.dtypes import DType
 from graphc.ir import dim
-from graphc.kernels.kernel import Kernel
-from graphc.kernels.walk import buffers_of, size_names
+from graphc.kernels.kernel import Kernel, Reduce
+from graphc.kernels.walk import buffers_of, roots_of, size_names, walk
 
 from .map_runner import CHUNKS, guards_hold, place
 
@@ -87,8 +88,8 @@ def check(
 ) -> Compiled:
     """Equal bits for all numbers of chunks, near to the meaning in float64.
 
-    The bound is ulps * eps * sqrt(K) * max|a| * max|b| and the like: K products of normal numbers,
-    each rounded once, on results whose own size is about sqrt(K).
+    The bound is ulps * eps * sqrt(terms) of the largest result, where terms is how many numbers
+    are summed: roundings of so many additions add up like a random walk.
     """
     sizes = sizes or {}
     kernel, exact = form(dtype), form(dtypes.float64)
@@ -104,15 +105,22 @@ def check(
         for name, value in got.items():
             assert guards_hold(value), f"{name}: memory around it has changed"
             assert value.tobytes() == first[name].tobytes(), f"{name}: bits differ, {n} chunks"
+    tolerance = ulps * RELATIVE[dtype.name] * terms_of(kernel, sizes) ** 0.5
     for name in outputs:
-        compare(name, first[name], want[name], ulps * RELATIVE[dtype.name])
+        compare(name, first[name], want[name], tolerance)
     return compiled
 
 
+def terms_of(kernel: Kernel, sizes: Mapping[str, int]) -> int:
+    """How many numbers are summed into one result at most."""
+    names = {n for e in walk(roots_of(kernel)) if isinstance(e, Reduce) for n in e.axes}
+    return max(1, prod(dim.evaluate(kernel.axis(n).size, sizes) for n in names))
+
+
 def compare(name: str, got: np.ndarray, want: np.ndarray, tolerance: float) -> None:
-    """Within `tolerance` of the largest value, times the square root of how many were summed."""
+    """Within `tolerance` of the largest value."""
     if want.size == 0:
         return
     assert np.isfinite(want).all()
     worst = np.abs(got.astype(np.float64) - want).max() / (np.abs(want).max() + 1e-30)
-    assert worst <= tolerance * 16, f"{name}: relative error {worst:.2e}"
+    assert worst <= tolerance, f"{name}: relative error {worst:.2e}"

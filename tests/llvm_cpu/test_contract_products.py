@@ -56,7 +56,8 @@ def test_dtypes(dtype, storage, form):
 def test_batches_gates_and_prologues():
     check(lambda d: batched(3, 17, 9, 33, d))
     check(lambda d: batched(B, 5, 40, 7, d), {"batch": 3})
-    check(lambda d: gates(B, 20, 33, d), {"batch": 17})
+    for many in (2, 3, 4):
+        check(lambda d: gates(B, 20, 33, d, many), {"batch": 17})
     check(lambda d: masked(B, 40, 33, d), {"batch": 17})
 
 

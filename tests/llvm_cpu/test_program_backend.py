@@ -18,7 +18,7 @@ from graphc.ops.leaf import constant, placeholder, zeros
 from graphc.ops.variable import variable
 from graphc.passes.inline_calls import inline_calls
 from graphc.passes.options import Options
-from graphc.target import Program
+from graphc.program import Program
 
 native, reference = LLVMBackend(), ReferenceBackend()
 

@@ -12,6 +12,7 @@ from graphc.errors import OutOfRangeError
 from graphc.ir import dim
 from graphc.kernels.evaluate import evaluate
 from graphc.ops import index, reduce
+from graphc.program import Program
 from graphc.schedule.plan import (
     CheckStep,
     CondStep,
@@ -24,7 +25,6 @@ from graphc.schedule.plan import (
     Storage,
     WhileStep,
 )
-from graphc.target import Program
 
 CUMULATIVE = {
     "sum": reduce.cumsum_op,

@@ -3,6 +3,8 @@
 Ops without a rule are not pointwise in their output: scatters, sorts, cumulative ops, loops.
 """
 
+from __future__ import annotations
+
 from . import control, conv, elementwise, index, leaf, matmul, movement, pool, random, reduce
 from .context import LOWER, Context
 

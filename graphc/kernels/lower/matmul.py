@@ -18,7 +18,7 @@ def _dot_general(context: Context, node: Node, at: At) -> Expr:
     a, b = node.inputs
     contract, batch = cast(Pair, node.attrs["contract"]), cast(Pair, node.attrs["batch"])
     names = context.axes_for(node, tuple(a.shape[i] for i in contract[0]), at)
-    over = [axis_index(n) for n in names]
+    over: list[Index] = [axis_index(n) for n in names]
     together, free = at[: len(batch[0])], at[len(batch[0]) :]
     count = a.ndim - len(contract[0]) - len(batch[0])
     left = _operand(a, contract[0], over, batch[0], together, free[:count])
