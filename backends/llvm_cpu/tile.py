@@ -1,8 +1,8 @@
 """How a contraction is cut: the register tile, the part of each axis that one item covers.
 
 A `Tile` is a value that can be printed, tuned and cached. The choice looks at shapes and at the
-number of registers, never at threads; its constants are sizes of caches that nearly all machines
-have, and none of them changes results.
+number of registers, never at threads, so bits follow from shapes and the target machine alone. The
+constants are sizes of caches that nearly all machines have.
 """
 
 from __future__ import annotations
