@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -131,7 +132,8 @@ def _evaluate(node: Node, inputs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
 
 
 def _pairs(updates: Updates) -> list[tuple[Variable, Tensor]]:
-    return list(updates.items()) if isinstance(updates, Mapping) else list(updates)
+    pairs = updates.items() if isinstance(updates, Mapping) else updates
+    return [(v, t) for v, t in cast(Iterable[tuple[Variable, Tensor]], pairs)]
 
 
 def _check_inputs(inputs: list[Tensor], label: str) -> None:

@@ -47,7 +47,7 @@ class ReferenceExecutable:
             np.copyto(storages[position], new)
         return values[: program.results]
 
-    def explain(self, report: Sequence[PassReport] = ()) -> str:
+    def explain(self, report: Sequence[PassReport] = ()) -> str:  # noqa: ARG002
         """There are no kernels: the nodes in the order in which they run."""
         nodes = self.program.graph.nodes
         lines = [f"{n.label}: {', '.join(map(str, n.types))}  at {n.source}" for n in nodes]

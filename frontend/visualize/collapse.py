@@ -1,4 +1,5 @@
-"""Large pictures made small: frames as boxes, variables left out, chains of boxes as one."""
+"""Large pictures made small: frames as boxes, variables left out, chains of boxes as one, and
+words in place of arrows that are so long that nobody could follow them."""
 
 from __future__ import annotations
 
@@ -6,15 +7,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import networkx
+
 from graphc.provenance import Role
 
 from .picture import Arrow, Box, Picture
+
+FAR = 12  # rows
 
 
 def collapsed(picture: Picture, most: int) -> Picture:
     """A picture of the same with about `most` boxes at most, if it has more.
 
-    Each of three steps is taken only if those before it were not enough.
+    Each of the first three steps is taken only if those before it were not enough.
     """
     if len(picture.boxes) <= most:
         return picture
@@ -24,6 +29,7 @@ def collapsed(picture: Picture, most: int) -> Picture:
         picture = without_variables(picture)
     if len(picture.boxes) > most:
         picture = with_short_chains(picture, most)
+    picture = without_far_arrows(picture)
     note = f"{whole} nodes drawn as {len(picture.boxes)} boxes; max_nodes={whole} shows all"
     return replace(picture, note=note)
 
@@ -72,6 +78,33 @@ def with_short_chains(picture: Picture, most: int) -> Picture:
     boxes = [ps[0] if len(ps) == 1 else _joined(k, ps) for k, ps in parts.items()]
     where = {m: k for k, ms in chains.members.items() for m in ms}
     return replace(picture, boxes=tuple(boxes), arrows=_moved(picture.arrows, where))
+
+
+def without_far_arrows(picture: Picture) -> Picture:
+    """An arrow over more than `FAR` rows becomes a line of text in the box that it leads to."""
+    graph = networkx.DiGraph((a.tail, a.head) for a in picture.arrows)
+    rows = enumerate(networkx.topological_generations(graph))
+    row = {key: i for i, keys in rows for key in keys}
+    far = [a for a in picture.arrows if row[a.head] - row[a.tail] > FAR]
+    titles = {b.key: b.lines[0] for b in picture.boxes}
+    found: dict[str, list[str]] = {}
+    for a in far:
+        found.setdefault(a.head, []).append(titles[a.tail])
+
+    def told(box: Box) -> Box:
+        names = found.get(box.key)
+        if not names:
+            return box
+        shown = ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+        tooltip = f"{box.tooltip}\nfrom far above: {', '.join(names)}"
+        return replace(box, lines=(*box.lines, f"reads {shown}"), tooltip=tooltip)
+
+    kept = set(picture.arrows) - set(far)
+    return replace(
+        picture,
+        boxes=tuple(map(told, picture.boxes)),
+        arrows=tuple(a for a in picture.arrows if a in kept),
+    )
 
 
 @dataclass(slots=True)

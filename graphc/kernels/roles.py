@@ -65,7 +65,7 @@ def contraction_of(kernel: Kernel) -> Contraction | None:
 
 def factors(e: Expr) -> tuple[Expr, Expr] | None:
     """a and b if the expression is sum a * b over axes of both, and neither reduces anything."""
-    if not isinstance(e, Reduce) or e.kind != "sum":
+    if not isinstance(e, Reduce) or e.kind != "sum" or not e.axes:
         return None
     if not isinstance(e.arg, Op) or e.arg.name != "mul":
         return None

@@ -104,7 +104,14 @@ def refused_plain_sum():
     return kernel("sum", axes(m=4, k=6), store(buffer("y", 4), "m", reduce("sum", x, "k")))
 
 
+def refused_sum_over_nothing():
+    x, b = load(buffer("x", 4), "m"), load(buffer("b", 5), "n")
+    y = reduce("sum", op("mul", x, b), ())
+    return kernel("outer", axes(m=4, n=5), store(buffer("y", 4, 5), "mn", y))
+
+
 REFUSED = [
+    refused_sum_over_nothing(),
     refused_row_softmax(),
     refused_different_operands(),
     refused_lone_operand(),
