@@ -24,11 +24,16 @@ class Progress(Protocol):
 
 
 def progress(verbose: int | str, batches: int, title: str) -> Progress:
-    """The display of an epoch: 0 silent, 1 (or "auto") a bar, 2 a line at the end."""
+    """The display of an epoch: 0 silent, 1 a bar, 2 a line at the end.
+
+    "auto" is a bar in terminals and notebooks, and a line where output goes to a file.
+    """
+    if verbose == "auto":
+        verbose = 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
     match verbose:
         case 0:
             return _Silent()
-        case 1 | "auto":
+        case 1:
             return _Bar(batches, title)
         case 2:
             return _Line(title)

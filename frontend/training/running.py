@@ -32,7 +32,11 @@ def compiled(
     inputs = [tree_map(lambda a: _placeholder(a, next(names)), d) for d in data]
     outputs, updates = build(*inputs)
     flat = [t for tree in inputs for t in leaves(tree)]
-    run = function(flat, outputs, updates=updates, target=target, name=name, inference=not trains)
+    # Gradients of normalisations need two passes over memory instead of three with fast_math.
+    run = function(
+        flat, outputs, updates=updates, target=target, name=name, inference=not trains,
+        fast_math=trains,
+    )  # fmt: skip
     return lambda *arrays: run(*(a for tree in arrays for a in leaves(tree)))
 
 

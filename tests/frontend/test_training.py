@@ -44,7 +44,8 @@ def test_fit_learns_and_reports():
     assert curves["loss"][-1] < curves["loss"][0] / 2
     assert history.epoch == list(range(40))
     loss, accuracy = model.evaluate(X, Y, verbose=0)
-    assert [loss, accuracy] == [curves["val_loss"][-1], curves["val_acc"][-1]]
+    # Batches of another size add up in another order.
+    assert [loss, accuracy] == pytest.approx([curves["val_loss"][-1], curves["val_acc"][-1]])
 
 
 def test_numbers_of_an_epoch_are_weighted_by_batch_size():
