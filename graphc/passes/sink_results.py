@@ -59,7 +59,8 @@ class _Scan:
         found: dict[int, Tensor] = {}
         for i, (start, end) in enumerate(zip(self.carry, self.body.outputs)):
             sides = end.node.inputs
-            if end.node.op is elementwise.add and uses[start] == uses[end] == 1 and start in sides:
+            mine = any(start is t for t in sides)
+            if end.node.op is elementwise.add and uses[start] == uses[end] == 1 and mine:
                 found[i] = sides[1] if sides[0] is start else sides[0]
         return found
 
