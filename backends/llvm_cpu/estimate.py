@@ -19,7 +19,7 @@ from graphc.kernels.kernel import (
     Reduce,
     SizeOf,
 )
-from graphc.kernels.walk import roots_of, walk
+from graphc.kernels.walk import expressions_of
 
 PER_NANOSECOND = 32
 
@@ -40,7 +40,7 @@ _SLOW_OPS = frozenset(
 def work_of(kernel: Kernel) -> Size:
     """Units of work of all loops of a kernel."""
     costs: dict[frozenset[str], int] = {}
-    for e in walk(roots_of(kernel)):
+    for e in expressions_of(kernel):
         axes = e.free | frozenset(e.axes) if isinstance(e, Reduce) else e.free
         costs[axes] = costs.get(axes, 0) + _cost(e)
     for s in kernel.stores:

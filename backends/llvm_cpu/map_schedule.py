@@ -14,7 +14,7 @@ from graphc.kernels import build
 from graphc.kernels.dense import UNKNOWN, dense_axis, is_keyed, owned_axes
 from graphc.kernels.kernel import Affine, Expr, Kernel, Load, Op, Store
 from graphc.kernels.levels import reduced_axes
-from graphc.kernels.walk import roots_of, walk
+from graphc.kernels.walk import expressions_of, roots_of
 
 from .host import Target
 from .rows import COSTLY
@@ -122,7 +122,7 @@ def _groups(kernel: Kernel, lanes: str | None, target: Target) -> int:
     """Vectors side by side: enough to hide latency, few enough for the registers and the code."""
     if lanes is None:
         return 1
-    below = walk(roots_of(kernel))
+    below = expressions_of(kernel)
     groups = 4 if target.registers >= 32 else 2
     if any(e.dtype.bits == 64 for e in below if e.free):
         groups //= 2
@@ -143,7 +143,7 @@ def _vectors_held(kernel: Kernel, lanes: str, groups: int, target: Target) -> in
 
 def _work(kernel: Kernel) -> float:
     """Scalar operations of a kernel, where unknown sizes count as `UNKNOWN`."""
-    below = walk(roots_of(kernel))
+    below = expressions_of(kernel)
     total = sum(_cost(e) * prod(float(_length(kernel, n)) for n in e.free) for e in below)
     return total + sum(prod(float(_length(kernel, n)) for n in s.axes) for s in kernel.stores)
 

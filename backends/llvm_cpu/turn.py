@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from graphc.dtypes import DType
 from graphc.kernels.dense import address_coef
 from graphc.kernels.kernel import Kernel, Load
-from graphc.kernels.walk import roots_of, walk
+from graphc.kernels.walk import expressions_of
 
 from . import access
 from .body import Body, Vectors
@@ -44,7 +44,7 @@ def turned(f: Function, type_: str, rows: Sequence[str]) -> list[str]:
 
 def strided_loads(kernel: Kernel, lanes: str, dense: str, bound: frozenset[str]) -> list[Load]:
     """The loads that can be turned: they stride along the lanes and are dense along `dense`."""
-    found = [e for e in walk(roots_of(kernel)) if isinstance(e, Load)]
+    found = [e for e in expressions_of(kernel) if isinstance(e, Load)]
     return [
         e
         for e in found

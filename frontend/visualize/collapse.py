@@ -82,9 +82,7 @@ def with_short_chains(picture: Picture, most: int) -> Picture:
 
 def without_far_arrows(picture: Picture) -> Picture:
     """An arrow over more than `FAR` rows becomes a line of text in the box that it leads to."""
-    graph = networkx.DiGraph((a.tail, a.head) for a in picture.arrows)
-    rows = enumerate(networkx.topological_generations(graph))
-    row = {key: i for i, keys in rows for key in keys}
+    row = rows_of(picture)
     far = [a for a in picture.arrows if row[a.head] - row[a.tail] > FAR]
     titles = {b.key: b.lines[0] for b in picture.boxes}
     found: dict[str, list[str]] = {}
@@ -105,6 +103,12 @@ def without_far_arrows(picture: Picture) -> Picture:
         boxes=tuple(map(told, picture.boxes)),
         arrows=tuple(a for a in picture.arrows if a in kept),
     )
+
+
+def rows_of(picture: Picture) -> dict[str, int]:
+    """The length of the longest path to each box that has arrows."""
+    graph = networkx.DiGraph((a.tail, a.head) for a in picture.arrows)
+    return {k: i for i, keys in enumerate(networkx.topological_generations(graph)) for k in keys}
 
 
 @dataclass(slots=True)

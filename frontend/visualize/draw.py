@@ -12,7 +12,7 @@ from typing import final
 
 from graphc.errors import ArgumentError
 
-from .collapse import collapsed
+from .collapse import collapsed, rows_of
 from .dot import clustered, positioned
 from .layout import layout
 from .picture import Picture, picture_of, without_lone_frames
@@ -20,6 +20,7 @@ from .scene import Drawable, scene_of, with_kernels
 from .svg import svg
 
 FORMATS = ("svg", "png", "pdf", "dot")
+LONGEST = 2000  # rows that all arrows of a picture pass, together
 
 
 def draw(
@@ -33,8 +34,9 @@ def draw(
     (`kernels`, for functions) or one layer (for Sequential models). Tooltips name the user's line.
     What has more than `max_nodes` nodes is drawn kernel by kernel.
 
-    Without Graphviz (the program `dot`) an svg file is written, laid out by ourselves, with the dot
-    source beside it; that is also said in the drawing's `note` and by a warning.
+    Graphviz (the program `dot`) lays out small pictures and writes png and pdf. Without it an svg
+    file is written, laid out by ourselves, with the dot source beside it; a warning and the
+    drawing's `note` say so.
 
     >>> from graphc.ops.leaf import placeholder
     >>> x = placeholder((None, 3), name="x")
@@ -66,10 +68,9 @@ class Drawing:
 
     @property
     def svg(self) -> str:
-        """The picture as SVG, laid out by Graphviz if it is installed and there are no frames."""
+        """The picture as SVG, laid out by Graphviz where that is better (`suits_dot`)."""
         if self._svg is None:
-            framed = bool(self.picture.frames)
-            made = None if framed else self.by_graphviz("svg")
+            made = self.by_graphviz("svg") if suits_dot(self.picture) else None
             self._svg = svg(self.picture) if made is None else made.decode()
         return self._svg
 
@@ -81,7 +82,7 @@ class Drawing:
         """The picture in a format, or None without Graphviz."""
         if shutil.which("dot") is None:
             return None
-        if not self.picture.frames:
+        if suits_dot(self.picture):
             return clustered(self.picture).pipe(format=kind)
         graph = positioned(self.picture, layout(self.picture))
         graph.engine = "neato"
@@ -92,6 +93,13 @@ class Drawing:
 
     def __repr__(self) -> str:
         return f"<drawing of {len(self.picture.boxes)} boxes>"
+
+
+def suits_dot(picture: Picture) -> bool:
+    """Whether `dot` makes the better layout: it stretches frames, and long arrows take it hours."""
+    row = rows_of(picture)
+    passed = sum(row[a.head] - row[a.tail] for a in picture.arrows)
+    return not picture.frames and passed <= LONGEST
 
 
 def _picture(what: Drawable, kernels: bool, max_nodes: int) -> Picture:
@@ -107,7 +115,7 @@ def _picture(what: Drawable, kernels: bool, max_nodes: int) -> Picture:
 def _write(drawing: Drawing, path: Path, wanted: str | None) -> Path:
     target, kind = _target(path, wanted)
     target.parent.mkdir(parents=True, exist_ok=True)
-    if kind == "dot" or (kind == "svg" and drawing.picture.frames):
+    if kind == "dot" or (kind == "svg" and not suits_dot(drawing.picture)):
         target.write_text(drawing.dot if kind == "dot" else drawing.svg)
         return target
     if (made := drawing.by_graphviz(kind)) is not None:

@@ -15,6 +15,7 @@ from itertools import pairwise
 import networkx
 
 SWEEPS = 6
+CENTRE = 0.97  # boxes go a little to the middle each time, or long chains drift to one side
 POINT = 8.0  # the width that an arrow takes where it passes a row
 
 Item = str | tuple[str, str, int]  # an item, or the point of an arrow in a row
@@ -166,7 +167,8 @@ def _across(
             wished = {}
             for i in row:
                 found = near[0].get(i) or near[1].get(i, [])
-                wished[i] = _mean([x[j] for j in found], x[i])
+                pull = CENTRE if isinstance(i, str) else 1.0
+                wished[i] = pull * _mean([x[j] for j in found], x[i])
             _pack(row, wished, widths, gap, x)
     return x
 

@@ -12,7 +12,7 @@ from graphc.ir.dim import Dim, Size
 
 from .build import coord, load, op, reduce, size_of
 from .kernel import Affine, Axis, Buffer, Coord, Expr, Index, Kernel, Load, Op, Reduce, SizeOf
-from .walk import buffers_of, roots_of, size_names, walk
+from .walk import buffers_of, expressions_of, size_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class _Copy:
 
     def kernel(self, kernel: Kernel) -> Kernel:
         done: dict[Expr, Expr] = {}
-        for e in walk(roots_of(kernel)):
+        for e in expressions_of(kernel):
             done[e] = self.expr(e, done)
         stores = tuple(
             replace(

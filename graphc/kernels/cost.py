@@ -13,7 +13,7 @@ from graphc.dtypes import DType
 from graphc.ir.dim import Size, floor_div, product
 
 from .kernel import Affine, Buffer, Index, Kernel, Load, Op, Reduce
-from .walk import roots_of, walk
+from .walk import expressions_of
 
 # Changes of the format of a number; all other operations count 1, but fma 2.
 FREE = frozenset({"cast", "round_bfloat16", "round_float16"})
@@ -28,7 +28,7 @@ def flops(kernel: Kernel) -> Size:
     by a fill are counted as if they were there.
     """
     total: Size = 0
-    for e in walk(roots_of(kernel)):
+    for e in expressions_of(kernel):
         match e:
             case Op(name=name) if name not in FREE:
                 total = total + points(kernel, e.free) * (2 if name == "fma" else 1)
@@ -46,7 +46,7 @@ def bytes_read(kernel: Kernel) -> Size:
     Where it depends on values how many elements that are (gathers), one per index is counted.
     """
     indices: dict[Buffer, dict[Indices, None]] = {}
-    for e in walk(roots_of(kernel)):
+    for e in expressions_of(kernel):
         if isinstance(e, Load):
             indices.setdefault(e.buffer, {})[e.index] = None
     for s in kernel.stores:

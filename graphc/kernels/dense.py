@@ -12,7 +12,7 @@ from graphc.ir.dim import Size, strides_of
 
 from .build import axes_of
 from .kernel import Affine, Axis, Buffer, Expr, Index, Kernel, Load, Store
-from .walk import roots_of, walk
+from .walk import expressions_of
 
 UNKNOWN = 256
 """What a symbolic size counts for when work is compared."""
@@ -35,7 +35,7 @@ def address_coef(buffer: Buffer, index: tuple[Index, ...], axis: str) -> Size | 
 
 def accesses_of(kernel: Kernel) -> list[Access]:
     """Every load, then every store, of a kernel."""
-    loads = [e for e in walk(roots_of(kernel)) if isinstance(e, Load)]
+    loads = [e for e in expressions_of(kernel) if isinstance(e, Load)]
     found = [(e.buffer, e.index, e.free) for e in loads]
     return found + [(s.buffer, s.index, frozenset(s.axes)) for s in kernel.stores]
 

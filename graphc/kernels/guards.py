@@ -14,7 +14,7 @@ from .build import load, op, reduce
 from .dense import bounds
 from .kernel import Affine, Axis, Const, Coord, Expr, Index, Kernel, Load, Op, Reduce, SizeOf
 from .settle import with_axes
-from .walk import roots_of, walk
+from .walk import expressions_of
 
 
 def with_simple_guards(kernel: Kernel) -> Kernel:
@@ -27,7 +27,7 @@ def with_simple_guards(kernel: Kernel) -> Kernel:
 def _changed(kernel: Kernel, change: Callable[[Expr], Expr]) -> Kernel:
     """All expressions changed, inputs first."""
     done: dict[Expr, Expr] = {}
-    for e in walk(roots_of(kernel)):
+    for e in expressions_of(kernel):
         done[e] = change(_over(e, done))
     if all(new is e for e, new in done.items()):
         return kernel

@@ -183,6 +183,8 @@ class Kernel:
     name: str
     axes: tuple[Axis, ...]
     stores: tuple[Store, ...]
+    below: list[Expr] = field(default_factory=list, init=False, compare=False, repr=False)
+    """The expressions of all stores, filled by `walk.expressions_of` when first asked for."""
 
     def axis(self, name: str) -> Axis:
         """The axis of that name."""

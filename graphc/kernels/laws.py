@@ -8,7 +8,7 @@ from graphc.errors import VerifyError
 
 from .kernel import Affine, Coord, Expr, Kernel, Load, Reduce
 from .printer import show
-from .walk import roots_of, walk
+from .walk import expressions_of
 
 
 def verify(kernel: Kernel) -> Kernel:
@@ -23,7 +23,7 @@ def verify(kernel: Kernel) -> Kernel:
 def axes_are_declared(kernel: Kernel) -> Iterator[object]:
     """Every axis that is used is declared."""
     declared = {a.name for a in kernel.axes}
-    for e in walk(roots_of(kernel)):
+    for e in expressions_of(kernel):
         yield from _own_axes(e) - declared
     for s in kernel.stores:
         yield from set(s.axes) - declared
@@ -38,7 +38,7 @@ def names_are_unique(kernel: Kernel) -> Iterator[object]:
 
 def loads_have_rank(kernel: Kernel) -> Iterator[object]:
     """A buffer is indexed once per dimension."""
-    for e in walk(roots_of(kernel)):
+    for e in expressions_of(kernel):
         if isinstance(e, Load) and len(e.index) != len(e.buffer.shape):
             yield e.buffer.name
     yield from (s.buffer.name for s in kernel.stores if len(s.index) != len(s.buffer.shape))
@@ -47,14 +47,14 @@ def loads_have_rank(kernel: Kernel) -> Iterator[object]:
 def reductions_bind_free_axes(kernel: Kernel) -> Iterator[object]:
     """A reduced axis is an axis of the kernel."""
     declared = {a.name for a in kernel.axes}
-    for e in walk(roots_of(kernel)):
+    for e in expressions_of(kernel):
         if isinstance(e, Reduce):
             yield from set(e.axes) - declared
 
 
 def index_values_are_integers(kernel: Kernel) -> Iterator[object]:
     """An expression used as an index is an integer."""
-    for e in walk(roots_of(kernel)):
+    for e in expressions_of(kernel):
         if isinstance(e, Load):
             yield from (i.dtype for i in e.index if isinstance(i, Expr) and not _is_integer(i))
 

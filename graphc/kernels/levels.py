@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from .kernel import Axis, Expr, Kernel, Load, Reduce, Store
-from .walk import children, roots_of, walk
+from .walk import children, expressions_of, roots_of, walk
 
 
 def reductions_ready(
@@ -120,7 +120,7 @@ def may_overwrite(kernel: Kernel, s: Store, buffer: str) -> bool:
     """
     if s.combine is not None:
         return False
-    loads = [e for e in walk(roots_of(kernel)) if isinstance(e, Load) and e.buffer.name == buffer]
+    loads = [e for e in expressions_of(kernel) if isinstance(e, Load) and e.buffer.name == buffer]
     if any(e.index != s.index or e.checked or e.exact for e in loads):
         return False
     reduced = reduced_axes(roots_of(kernel))

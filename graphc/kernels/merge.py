@@ -14,7 +14,7 @@ from .build import affine_scale, affine_sum, as_index, coord, load, op, reduce
 from .guards import with_simple_guards
 from .kernel import Affine, Axis, Buffer, Coord, Expr, Index, Kernel, Load, Op, Reduce, Store
 from .settle import with_axes
-from .walk import rebuild, roots_of, walk
+from .walk import expressions_of, rebuild
 
 Access = tuple[Buffer, tuple[Index, ...], frozenset[int]]
 Views = dict[tuple[str, tuple[Index, ...]], tuple[Buffer, tuple[Index, ...], int]]
@@ -42,7 +42,7 @@ def without_unit_axes(kernel: Kernel) -> Kernel:
         return kernel
     change: dict[Expr, Expr] = {}
     where = {n: Affine() for n in units}
-    for e in walk(roots_of(kernel)):
+    for e in expressions_of(kernel):
         if isinstance(e, Reduce) and set(e.axes) & units:
             arg = rebuild([e.arg], change, where)[e.arg]
             rest = tuple(n for n in e.axes if n not in units)
@@ -76,7 +76,7 @@ def _may_merge(kernel: Kernel, outer: Axis, inner: Axis) -> bool:
     parents = {a.part.parent for a in kernel.axes if a.part}
     if outer.part or inner.part or parents & {outer.name, inner.name}:
         return False
-    roots = walk(roots_of(kernel))
+    roots = expressions_of(kernel)
     sets = [e.axes for e in roots if isinstance(e, Reduce)] + [s.axes for s in kernel.stores]
     if any((outer.name in s) != (inner.name in s) for s in sets):
         return False
@@ -92,7 +92,7 @@ def _walks_as_one(index: Affine, outer: Axis, inner: Axis) -> bool:
 
 
 def _accesses(kernel: Kernel) -> Iterator[Access]:
-    for e in walk(roots_of(kernel)):
+    for e in expressions_of(kernel):
         if isinstance(e, Load):
             yield e.buffer, e.index, frozenset(e.checked) | frozenset(e.exact)
     for s in kernel.stores:
@@ -143,7 +143,7 @@ def _uses(index: Index) -> frozenset[str]:
 
 def _over_views(kernel: Kernel, outer: Axis, inner: Axis, views: Views) -> Kernel:
     done: dict[Expr, Expr] = {}
-    for e in walk(roots_of(kernel)):
+    for e in expressions_of(kernel):
         done[e] = _viewed(e, outer.name, views, done)
 
     def at(index: tuple[Index, ...]) -> tuple[Index, ...]:

@@ -17,7 +17,7 @@ from .merge import merge_axes
 from .roles import Contraction, contraction_of, windowed
 from .settle import settled
 from .split import split_rows
-from .walk import roots_of, walk
+from .walk import expressions_of
 
 UNKNOWN = 256
 """What a size that is not known counts for when work is compared."""
@@ -63,7 +63,7 @@ UNCUT: Cut = (None, 0)
 
 def _cut_of_map(kernel: Kernel) -> Cut:
     """An outer axis that is reduced, if the axes that never are do not give enough pieces."""
-    roots = walk(roots_of(kernel))
+    roots = expressions_of(kernel)
     reduced = {n for e in roots if isinstance(e, Reduce) for n in e.axes}
     work = max((_extent(kernel, e.free) for e in roots if isinstance(e, Load)), default=0)
     if work < SMALL_WORK or any(s.combine for s in kernel.stores):
@@ -100,7 +100,7 @@ def _cut_of_sum(c: Contraction) -> Cut:
 
 def _contiguous(kernel: Kernel) -> set[str]:
     """The axes along which the largest load steps by one element."""
-    loads = [e for e in walk(roots_of(kernel)) if isinstance(e, Load) and e.index]
+    loads = [e for e in expressions_of(kernel) if isinstance(e, Load) and e.index]
     widest = max(loads, key=lambda e: _extent(kernel, e.free), default=None)
     last = widest.index[-1] if widest else None
     terms = last.terms if isinstance(last, Affine) and last.is_plain else ()

@@ -15,7 +15,7 @@ from .evaluate import identity
 from .kernel import Affine, Const, Coord, Expr, Kernel, Load, Op, Reduce
 from .laws import verify
 from .settle import moved_store, with_axes
-from .walk import rebuild, roots_of, walk
+from .walk import expressions_of, rebuild, roots_of, walk
 
 
 def split_phases(kernel: Kernel) -> tuple[Kernel, ...] | None:
@@ -44,7 +44,7 @@ def split_phases(kernel: Kernel) -> tuple[Kernel, ...] | None:
 
 def _divided(kernel: Kernel) -> Affine | None:
     """The first index that must leave no rest when it is divided."""
-    for e in walk(roots_of(kernel)):
+    for e in expressions_of(kernel):
         for i in _exact_indices(e):
             if i.div > 1 and i.terms:
                 return i
@@ -64,7 +64,7 @@ def _exact_indices(e: Expr) -> list[Affine]:
 
 def _division(kernel: Kernel, index: Affine) -> _Division | None:
     """The kept and the reduced axis of a divided index; None if it is not so simple."""
-    reduced = {n for e in walk(roots_of(kernel)) if isinstance(e, Reduce) for n in e.axes}
+    reduced = {n for e in expressions_of(kernel) if isinstance(e, Reduce) for n in e.axes}
     kept = [t for t in index.terms if t[0] not in reduced]
     taps = [t for t in index.terms if t[0] in reduced]
     if len(kept) != 1 or len(taps) > 1 or index.mod or not isinstance(index.const, int):
@@ -91,13 +91,13 @@ class _Division:
 
     def fills(self) -> dict[Expr, Expr]:
         """What lies between the positions together: loads read their fill, some rest is left."""
-        found = [e for e in walk(roots_of(self.kernel)) if self.index in _exact_indices(e)]
+        found = [e for e in expressions_of(self.kernel) if self.index in _exact_indices(e)]
         return {e: _number(e.fill if isinstance(e, Load) else 1, e) for e in found}
 
     def fill_is_neutral(self) -> bool:
         """Whether a tap that meets no position adds nothing to any reduction over taps."""
         over = [
-            e for e in walk(roots_of(self.kernel)) if isinstance(e, Reduce) and self.tap in e.axes
+            e for e in expressions_of(self.kernel) if isinstance(e, Reduce) and self.tap in e.axes
         ]
         done = folded([e.arg for e in over], self.fills())
         return all(_is(done[e.arg], identity(e.kind, e.dtype)) for e in over)
@@ -142,9 +142,9 @@ def _resized(kernel: Kernel, where: dict[str, Affine], sizes: dict[str, int]) ->
     """The kernel over some of the positions and taps; axes that nothing uses any more go."""
     axes = tuple(replace(a, size=sizes.get(a.name, a.size)) for a in kernel.axes)
     moved = with_axes(kernel, axes, where)
-    made = _with(moved, {e: _cancelled(e) for e in walk(roots_of(moved))})
+    made = _with(moved, {e: _cancelled(e) for e in expressions_of(moved)})
     used = {n for s in made.stores for n in s.axes}
-    used |= {n for e in walk(roots_of(made)) if isinstance(e, Reduce) for n in e.axes}
+    used |= {n for e in expressions_of(made) if isinstance(e, Reduce) for n in e.axes}
     used |= {a.part.parent for a in made.axes if a.part}
     return replace(made, axes=tuple(a for a in made.axes if a.name in used))
 

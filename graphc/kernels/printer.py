@@ -19,7 +19,7 @@ from .kernel import (
     SizeOf,
     Store,
 )
-from .walk import buffers_of, roots_of, walk
+from .walk import buffers_of, expressions_of
 
 
 def show(kernel: Kernel) -> str:
@@ -31,7 +31,7 @@ def show(kernel: Kernel) -> str:
     lines += [f"  buffer {b.name}: {b.dtype}[{_sizes(b)}]" for b in buffers_of(kernel)]
     names: dict[Expr, str] = {}
     head = len(lines)
-    for e in walk(roots_of(kernel)):
+    for e in expressions_of(kernel):
         if isinstance(e, Const):
             names[e] = f"{e.value!r}:{e.dtype}"
             continue

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from .build import axes_of
 from .kernel import Affine, Expr, Kernel, Load, Op, Reduce, Store
 from .settle import settled
-from .walk import roots_of, walk
+from .walk import expressions_of, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def contraction_of(kernel: Kernel) -> Contraction | None:
     rest holds a reduction that is not over exactly the M axes.
     """
     whole = settled(kernel)
-    reductions = [e for e in walk(roots_of(whole)) if isinstance(e, Reduce)]
+    reductions = [e for e in expressions_of(whole) if isinstance(e, Reduce)]
     sums = [e for e in reductions if factors(e)]
     if not sums or any(s.combine for s in whole.stores):
         return None

@@ -17,7 +17,7 @@ from .build import load, reduce, store
 from .kernel import Affine, Axis, Buffer, Expr, Kernel, Part, Reduce, Store
 from .laws import verify
 from .settle import moved_store, settled
-from .walk import children, rebuild, roots_of, walk
+from .walk import children, expressions_of, rebuild, walk
 
 
 def split_rows(kernel: Kernel, axis: str, parts: int, block: Size) -> tuple[Kernel, ...]:
@@ -49,7 +49,7 @@ class _Split:
     """Crossing reductions -> what stands for them in later kernels: loads of finished totals."""
 
     def __post_init__(self) -> None:
-        for e in walk(roots_of(self.kernel)):
+        for e in expressions_of(self.kernel):
             crosses = isinstance(e, Reduce) and self.axis in e.axes
             self.level[e] = max((self.level[x] for x in children(e)), default=0) + crosses
             self.crossing += [e] if isinstance(e, Reduce) and crosses else []

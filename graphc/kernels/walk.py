@@ -40,6 +40,13 @@ def walk(roots: Iterable[Expr]) -> list[Expr]:
     return list(seen)
 
 
+def expressions_of(kernel: Kernel) -> list[Expr]:
+    """All expressions of a kernel, inputs first, each once; a kernel remembers them."""
+    if not kernel.below:
+        kernel.below.extend(walk(roots_of(kernel)))
+    return kernel.below
+
+
 def roots_of(kernel: Kernel) -> list[Expr]:
     """The stored values and the expressions used as indices of stores."""
     found: list[Expr] = []
@@ -50,7 +57,7 @@ def roots_of(kernel: Kernel) -> list[Expr]:
 
 def buffers_of(kernel: Kernel) -> tuple[Buffer, ...]:
     """Buffers that are read (in order of the walk), then those that are only written."""
-    read = [e.buffer for e in walk(roots_of(kernel)) if isinstance(e, Load)]
+    read = [e.buffer for e in expressions_of(kernel) if isinstance(e, Load)]
     return tuple({b.name: b for b in [*read, *(s.buffer for s in kernel.stores)]}.values())
 
 
@@ -59,7 +66,7 @@ def size_names(kernel: Kernel) -> tuple[str, ...]:
     sizes: list[Size] = [a.size for a in kernel.axes]
     sizes += [x for a in kernel.axes if a.part for x in (a.part.block, a.part.total)]
     sizes += [d for b in buffers_of(kernel) for d in b.shape]
-    for e in walk(roots_of(kernel)):
+    for e in expressions_of(kernel):
         match e:
             case SizeOf(size=size):
                 sizes.append(size)

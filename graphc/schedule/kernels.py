@@ -15,7 +15,7 @@ from graphc.kernels.kernel import Affine, Axis, Buffer, Expr, Index, Kernel, Red
 from graphc.kernels.laws import verify
 from graphc.kernels.lower.context import Context, axis_index
 from graphc.kernels.lower.index import wrapped
-from graphc.kernels.walk import roots_of, walk
+from graphc.kernels.walk import expressions_of
 from graphc.ops import conv, leaf
 from graphc.ops import index as index_ops
 
@@ -124,7 +124,7 @@ def finished(name: str, stores: list[Store], context: Context) -> Kernel:
     used: dict[str, None] = {}
     for s in stores:
         used |= dict.fromkeys(s.axes)
-    for e in walk(roots_of(draft)):
+    for e in expressions_of(draft):
         used |= dict.fromkeys(e.free)
         if isinstance(e, Reduce):
             used |= dict.fromkeys(e.axes)

@@ -17,7 +17,7 @@ from graphc.ir.dim import Size
 from graphc.kernels.kernel import Reduce
 from graphc.kernels.levels import may_overwrite
 from graphc.kernels.roles import factors
-from graphc.kernels.walk import buffers_of, roots_of, walk
+from graphc.kernels.walk import buffers_of, expressions_of
 
 from .plan import CondStep, KernelStep, Plan, ScanStep, Step, Storage, WhileStep
 from .touch import reads, writes
@@ -167,7 +167,7 @@ def replaces(step: KernelStep, new: Storage, old: Storage) -> bool:
     shape, axes = targets[0].buffer.shape, targets[0].axes
     if any(b.shape != shape for b in sources) or any(s.axes != axes for s in kernel.stores):
         return False
-    if any(factors(e) for e in walk(roots_of(kernel)) if isinstance(e, Reduce)):
+    if any(factors(e) for e in expressions_of(kernel) if isinstance(e, Reduce)):
         return False
     return all(may_overwrite(kernel, targets[0], b.name) for b in sources)
 

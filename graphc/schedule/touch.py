@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphc.kernels.kernel import Kernel, Load
-from graphc.kernels.walk import roots_of, walk
+from graphc.kernels.walk import expressions_of
 
 from .plan import (
     CheckStep,
@@ -62,4 +62,4 @@ def writes(step: Step) -> tuple[Storage, ...]:
 
 def loaded(kernel: Kernel) -> set[str]:
     """The names of buffers that a kernel loads from."""
-    return {e.buffer.name for e in walk(roots_of(kernel)) if isinstance(e, Load)}
+    return {e.buffer.name for e in expressions_of(kernel) if isinstance(e, Load)}
