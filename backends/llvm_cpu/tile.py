@@ -117,7 +117,7 @@ def shape_of(
     c: Contraction, groups: tuple[Group, ...], direct: InPlace | None, target: Target
 ) -> Shape:
     """The facts about a contraction on a machine; `direct` is `a` if it is read in place."""
-    by_rows = direct is None or not c.k or direct.step(c.k[-1]) == 1
+    by_rows = direct is None or direct.step(c.k[-1]) == 1
     per_vector = max(1, c.a.dtype.itemsize // 4)
     size = target.lanes, target.registers, per_vector
     return Shape(c.kernel, c, groups, direct is None, by_rows, *size)
