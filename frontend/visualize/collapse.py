@@ -14,19 +14,21 @@ from graphc.provenance import Role
 from .picture import Arrow, Box, Picture
 
 FAR = 12  # rows
+LISTED = 6  # variables of one box
 
 
 def collapsed(picture: Picture, most: int) -> Picture:
     """A picture of the same with about `most` boxes at most, if it has more.
 
-    Each of the first three steps is taken only if those before it were not enough.
+    Each step but the first and the last is taken only if those before it were not enough.
     """
     if len(picture.boxes) <= most:
         return picture
     whole = len(picture.boxes)
-    picture = frames_as_boxes(picture)
+    kernels = frames_as_boxes(picture)
+    picture = with_joined_variables(kernels)
     if len(picture.boxes) > most:
-        picture = without_variables(picture)
+        picture = without_variables(kernels)
     if len(picture.boxes) > most:
         picture = with_short_chains(picture, most)
     picture = without_far_arrows(picture)
@@ -48,10 +50,32 @@ def frames_as_boxes(picture: Picture) -> Picture:
     return replace(picture, boxes=tuple(boxes), arrows=_moved(picture.arrows, where), frames=())
 
 
+def with_joined_variables(picture: Picture) -> Picture:
+    """Variables that serve one and the same kernel become one box, as do their new values."""
+    home = {b.key: b.frame or b.key for b in picture.boxes}
+    near: dict[str, set[str]] = {}
+    for a in picture.arrows:
+        near.setdefault(a.tail, set()).add(home[a.head])
+        near.setdefault(a.head, set()).add(home[a.tail])
+    groups: dict[tuple[object, ...], list[Box]] = {}
+    for b in picture.boxes:
+        alone = b.kind != "variable" and not is_new_value(b)
+        key = (b.key,) if alone or len(near.get(b.key, ())) != 1 else (b.kind, *near[b.key])
+        groups.setdefault(key, []).append(b)
+    boxes = tuple(parts[0] if len(parts) == 1 else _listed(parts) for parts in groups.values())
+    where = {b.key: parts[0].key for parts in groups.values() for b in parts}
+    return replace(picture, boxes=boxes, arrows=_moved(picture.arrows, where))
+
+
+def is_new_value(box: Box) -> bool:
+    """Whether a box stands for the new value of a variable."""
+    return box.kind == "output" and box.key.startswith("update")
+
+
 def without_variables(picture: Picture) -> Picture:
     """Variables, constants and new values of variables are left out, but counted at the boxes."""
     gone = {b.key for b in picture.boxes if b.kind in ("variable", "constant")}
-    ends = {b.key for b in picture.boxes if b.kind == "output" and b.key.startswith("update")}
+    ends = {b.key for b in picture.boxes if is_new_value(b)}
     read = Counter(a.head for a in picture.arrows if a.tail in gone)
     written = Counter(a.tail for a in picture.arrows if a.head in ends)
 
@@ -106,9 +130,12 @@ def without_far_arrows(picture: Picture) -> Picture:
 
 
 def rows_of(picture: Picture) -> dict[str, int]:
-    """The length of the longest path to each box that has arrows."""
+    """The length of the longest path to each box that has arrows; first boxes as low as can be."""
     graph = networkx.DiGraph((a.tail, a.head) for a in picture.arrows)
-    return {k: i for i, keys in enumerate(networkx.topological_generations(graph)) for k in keys}
+    rows = enumerate(networkx.topological_generations(graph))
+    row = {key: i for i, keys in rows for key in keys}
+    first = [key for key, i in row.items() if i == 0]
+    return row | {key: min(row[k] for k in graph.successors(key)) - 1 for key in first}
 
 
 @dataclass(slots=True)
@@ -199,6 +226,15 @@ def _joined(key: str, parts: Sequence[Box]) -> Box:
     lines = (f"{parts[0].lines[0]} ... {parts[-1].lines[0]}", f"{len(parts)} kernels")
     tooltip = "\n".join(p.tooltip.partition("\n")[0] for p in parts[:20])
     return Box(key, "kernel", lines, tooltip, _main_role(parts))
+
+
+def _listed(parts: Sequence[Box]) -> Box:
+    """Several variables as one box, a line for each."""
+    lines = [" ".join((b.lines[0].removeprefix("new "), *b.lines[1:])) for b in parts]
+    more = [f"and {len(lines) - LISTED} more"] if len(lines) > LISTED else []
+    title = "new values" if is_new_value(parts[0]) else f"{len(parts)} variables"
+    tooltip = "\n".join(b.tooltip.partition("\n")[0] for b in parts)
+    return replace(parts[0], lines=(title, *lines[:LISTED], *more), tooltip=tooltip)
 
 
 def _main_role(parts: Iterable[Box]) -> Role:

@@ -50,17 +50,23 @@ def positioned(picture: Picture, at: Layout) -> graphviz.Digraph:
     """The picture with positions, for `neato -n2`; frames are nodes that lie under the others."""
     made = _empty(picture)
     for frame in picture.frames:
-        made.node(f"frame_{frame.key}", labelloc="t", shape="box", **_frame(frame),
-                  **_place(at.frames[frame.key]))  # fmt: skip
+        here = at.frames[frame.key]
+        look = {**_frame(frame), "label": ""}
+        made.node(f"frame_{frame.key}", shape="box", **look, **_place(here))
+        half = 6 + len(frame.title) * 2.6
+        _write(made, f"title_{frame.key}", frame.title, (here.x + half, here.y + 8), "#666666")
     for box in picture.boxes:
         made.node(box.key, **_box(box), **_place(at.boxes[box.key]))
     for a in picture.arrows:
         made.edge(a.tail, a.head, pos=_spline(at.lines[a]), **_arrow(a))
-    for label, (x, y) in at.labels:
-        name = f"label_{x:.0f}_{y:.0f}"
-        made.node(name, plain(label), shape="plaintext", style="", fontsize="8",
-                  pos=f"{x:.1f},{-y:.1f}")  # fmt: skip
+    for number, (label, point) in enumerate(at.labels):
+        _write(made, f"label_{number}", label, point, "#444444")
     return made
+
+
+def _write(made: graphviz.Digraph, name: str, text: str, point: Point, colour: str) -> None:
+    made.node(name, plain(text), shape="plaintext", style="", fontsize="8", fontcolor=colour,
+              pos=f"{point[0]:.1f},{-point[1]:.1f}")  # fmt: skip
 
 
 def _place(at: Rectangle) -> dict[str, str]:

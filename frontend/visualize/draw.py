@@ -12,7 +12,7 @@ from typing import final
 
 from graphc.errors import ArgumentError
 
-from .collapse import collapsed, rows_of
+from .collapse import collapsed, rows_of, with_joined_variables
 from .dot import clustered, positioned
 from .layout import layout
 from .picture import Picture, picture_of, without_lone_frames
@@ -83,10 +83,10 @@ class Drawing:
         if shutil.which("dot") is None:
             return None
         if suits_dot(self.picture):
-            return clustered(self.picture).pipe(format=kind)
+            return clustered(self.picture).pipe(format=kind, quiet=True)
         graph = positioned(self.picture, layout(self.picture))
         graph.engine = "neato"
-        return graph.pipe(format=kind, neato_no_op=2)
+        return graph.pipe(format=kind, neato_no_op=2, quiet=True)
 
     def _repr_svg_(self) -> str:
         return self.svg
@@ -109,7 +109,11 @@ def _picture(what: Drawable, kernels: bool, max_nodes: int) -> Picture:
     picture = picture_of(scene)
     if len(picture.boxes) > max_nodes and not scene.groups:
         picture = picture_of(with_kernels(scene))
-    return collapsed(without_lone_frames(picture), max_nodes)
+    if len(picture.boxes) > max_nodes:
+        return collapsed(picture, max_nodes)
+    picture = without_lone_frames(picture)
+    has_kernels = scene.groups and scene.framed == "kernel"
+    return with_joined_variables(picture) if has_kernels else picture
 
 
 def _write(drawing: Drawing, path: Path, wanted: str | None) -> Path:
