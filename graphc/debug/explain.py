@@ -129,7 +129,7 @@ def _title(step: Step) -> str:
         case KernelStep(kernel=kernel, sources=sources):
             found = {s.role for s in sources}
             roles = "/".join(role for role in get_args(Role) if role in found)
-            return "  ".join(t for t in (step.name, roles, _axes(kernel)) if t)
+            return "  ".join(t for t in (step.name or kernel.name, roles, _axes(kernel)) if t)
         case SortStep(axis=axis, descending=descending):
             return f"sort  axis {axis}" + (", descending" if descending else "")
         case CumulativeStep(kind=kind, axis=axis):

@@ -53,7 +53,7 @@ class KernelStep:
     sources: tuple[Source, ...] = ()
     because: str = ""
     nodes: tuple[str, ...] = ()
-    name: str = "kernel"
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

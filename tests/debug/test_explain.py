@@ -51,7 +51,7 @@ def test_a_training_step() -> None:
     text = explain(make_plan(step.program))
     assert max(map(len, text.splitlines())) <= WIDTH
     assert re.search(r"programs.py:\d+  hidden = nn.relu\(x @ w\)$", text, re.MULTILINE)
-    assert re.search(r"^  [ \d]+  \w+  update  i\d = 32$", text, re.MULTILINE)
+    assert re.search(r"^  [ \d]+  \w+  update  a\d = 32$", text, re.MULTILINE)
     assert re.search(r"^kept apart\n  \w.*:\n      \w+_\d+ from", text, re.MULTILINE)
     for node in step.program.graph.nodes:
         if node.op.name == "dot_general":
