@@ -116,6 +116,23 @@ def function(
     return made
 
 
+def simplify(outputs: Tree[Tensor], *, fast_math: bool = True) -> Tree[Tensor]:
+    """The same values as fewer operations: what the passes leave, for printing and drawing.
+
+    >>> from graphc.diff.reverse import grad
+    >>> from graphc.ir.formula import formula
+    >>> from graphc.ops import leaf
+    >>> x = leaf.placeholder((), name="x")
+    >>> formula(simplify(grad(x * x, x)))
+    '2 * x'
+    """
+    flat = leaves(outputs)
+    inputs = [t for n in topological(flat) if n.op is placeholder_op for t in n.outputs]
+    given = graph((*inputs, *_variables(flat, [])), flat)
+    final, _, _ = optimise("simplify", given, Options(_evaluate, fast_math), ["contract_fma"])
+    return like(outputs, final.outputs)  # pyright: ignore[reportReturnType]
+
+
 def optimise(
     label: str, built: Graph, options: Options, disable: Collection[str] = ()
 ) -> tuple[Graph, tuple[SizeCheck, ...], Report]:

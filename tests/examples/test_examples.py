@@ -11,12 +11,11 @@ import pytest
 
 from graphc.__main__ import main as command
 from graphc.frontend.datasets import mnist_like
-from graphc.knobs import settings
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 
 EXPECTED = {
-    "hello_graph": ([], ["a symbolic tensor", "n = 3"]),
+    "hello_graph": ([], ["a symbolic tensor", "after the passes, 19 -> 11 nodes", "n = 3"]),
     "gradients": (
         [],
         ["at 3: 6.0 2.0", "simplified:  2 * x  2", "eagerly: 6.0 2.0", "H v = [ 6.  1. 18.]"],
@@ -39,21 +38,21 @@ def images(monkeypatch):
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda p: p.stem)
 @pytest.mark.usefixtures("images")
-def test_example(path, monkeypatch, capsys):
+def test_example(path, monkeypatch, capsys, tmp_path):
     arguments, expected = EXPECTED[path.stem]
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [str(path), *arguments])
     spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    with settings(backend="reference"):
-        module.main()
+    module.main()
     shown = "".join(capsys.readouterr())
     assert [text for text in expected if text not in shown] == []
 
 
 @pytest.mark.usefixtures("images")
 def test_demo(tmp_path, capsys):
-    arguments = ["demo", "--epochs", "1", "--limit", "10", "--target", "reference"]
+    arguments = ["demo", "--epochs", "1", "--limit", "10"]
     assert command([*arguments, "--out", str(tmp_path)]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("test accuracy ")
