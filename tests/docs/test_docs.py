@@ -60,3 +60,16 @@ def test_every_decision_is_listed():
 def test_lines_are_not_too_long(page):
     lines = page.read_text(encoding="utf-8").split("\n")
     assert [n for n in lines if len(n) > 102 and not n.startswith("|")] == []
+
+
+def test_the_readme_prints_what_it_says(tmp_path):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    code, printed = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, re.DOTALL)[0]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    # The last digit may differ between processors.
+    numbers = [[float(x) for x in re.findall(r"\d+\.\d+", t)] for t in (done.stdout, printed)]
+    assert re.sub(r"[\d.]+", "", done.stdout) == re.sub(r"[\d.]+", "", printed)
+    assert numbers[0] == pytest.approx(numbers[1], abs=2e-3)
+    assert (tmp_path / "step.svg").is_file()
