@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import cast
 
 from graphc.ir.graph import Graph, graph, rewrite
 from graphc.ir.node import Node, Tensor, apply
 from graphc.ops.elementwise import add, fma, mul, neg, sub
+from graphc.ops.leaf import full_op, uniform
 
 from .options import Options
 from .regions import everywhere
@@ -47,8 +49,10 @@ def _terms(node: Node, side: int, a: Tensor, b: Tensor, c: Tensor) -> tuple[Tens
         return a, b, c
     if side == 0:
         return a, b, _negated(c, node)
-    return _negated(a, node), b, c
+    return (a, _negated(b, node), c) if b.node.op is full_op else (_negated(a, node), b, c)
 
 
 def _negated(x: Tensor, node: Node) -> Tensor:
+    if x.node.op is full_op:
+        return uniform(x.shape, -cast(float, x.node.attrs["value"]), x.dtype)
     return apply(neg, (x,), {}, node.source).output()
