@@ -1,0 +1,32 @@
+"""One compile serves every batch size: the demo's training step against the reference."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graphc.backends.llvm_cpu import jit
+from graphc.frontend import demo
+
+BATCHES = (128, 128, 96, 64, 1)
+
+
+def test_batches_of_any_size_run_the_same_code(monkeypatch):
+    loads = []
+    load = jit.load
+    monkeypatch.setattr(jit, "load", lambda units: loads.append(len(units)) or load(units))
+    rng = np.random.default_rng(0)
+    images = [rng.random((n, 28, 28, 1), np.float32) for n in BATCHES]
+    labels = [rng.integers(0, 10, n, np.int32) for n in BATCHES]
+    losses, weights = {}, {}
+    for target in ("llvm_cpu", "reference"):
+        model = demo.network(target, seed=1)
+        losses[target] = [model.train_on_batch(images[0], labels[0])]
+        after_one = len(loads)
+        pairs = zip(images[1:], labels[1:], strict=True)
+        losses[target] += [model.train_on_batch(x, y) for x, y in pairs]
+        weights[target] = model.get_weights()
+        assert len(loads) == after_one
+    assert loads
+    np.testing.assert_allclose(losses["llvm_cpu"], losses["reference"], rtol=2e-4)
+    for a, b in zip(weights["llvm_cpu"], weights["reference"], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-2, atol=2e-4)
