@@ -79,7 +79,8 @@ class Fusion:
         found = self.uses.get(t, [])
         strict = {u.strict for u in found}
         choice = node.op in uses_of.CHOICES
-        if t in self.outputs or "buffer" in strict or (choice and "operand" in strict):
+        far = bool(node.inputs) and _longest(found) >= uses_of.LONGEST
+        if far or t in self.outputs or "buffer" in strict or (choice and "operand" in strict):
             self._own(node, "kernel")
             return
         for use in self.uses.pop(t, []):
@@ -96,7 +97,7 @@ class Fusion:
 
     def _compute(self, node: Node) -> None:
         t = node.output()
-        found = [Use(u.group.current(), u.place, u.inside, u.strict) for u in self.uses.get(t, [])]
+        found = [u.now() for u in self.uses.get(t, [])]
         must_store = t in self.outputs or any(u.strict != "inline" for u in found)
         if not self.enabled:
             self._own(node, "kernel")
@@ -109,7 +110,7 @@ class Fusion:
         """Compute the node inside all of its readers, if that is possible and cheap enough."""
         groups = list(dict.fromkeys(u.group for u in found))
         if len(groups) > 1 and self._merge_all(groups, found):
-            found = [Use(u.group.current(), u.place, u.inside, u.strict) for u in found]
+            found = [u.now() for u in found]
             groups = list(dict.fromkeys(u.group for u in found))
         if len(groups) > 1 and not self._is_cheap(node):
             self._decide(False, node, groups, "several kernels read it")
@@ -128,12 +129,12 @@ class Fusion:
         place = self._common_place(group, mine)
         inside = frozenset().union(*(u.inside for u in mine))
         self._decide(True, node, [group], "computed where it is read")
-        self._enter(node, group, place, inside)
+        self._enter(node, group, place, inside, _longest(mine))
 
     def _store_somewhere(self, node: Node, found: list[Use]) -> None:
         t = node.output()
         # What was tried before may have merged readers.
-        found = [Use(u.group.current(), u.place, u.inside, u.strict) for u in found]
+        found = [u.now() for u in found]
         for group in dict.fromkeys(u.group for u in found):
             mine = [u for u in found if u.group is group and u.strict == "inline"]
             others = {u.group for u in found if u.group is not group}
@@ -151,7 +152,7 @@ class Fusion:
             inside = frozenset().union(*(u.inside for u in mine))
             self._decide(True, node, [group], "written by a kernel that reads it")
             self._store(t, group, place)
-            self._enter(node, group, place, inside)
+            self._enter(node, group, place, inside, _longest(mine))
             self._merge_readers(t)
             return
         group = self._new("kernel")
@@ -266,7 +267,9 @@ class Fusion:
         used = [self.axes.set(p) for p in (*group.places, *group.stores.values())]
         return not any(x in s and y in s for s in used for x, y in pairs)
 
-    def _enter(self, node: Node, group: Group, place: Place | None, inside: frozenset[int]) -> None:
+    def _enter(
+        self, node: Node, group: Group, place: Place | None, inside: frozenset[int], long: int = 0
+    ) -> None:
         """Make a node part of a group, and pass its uses on to its inputs."""
         kind = kind_of(node)
         group.nodes[node] = None
@@ -285,7 +288,7 @@ class Fusion:
         if kind == "contract":
             assert place is not None, "a contraction is computed at one place"
             group.contraction, group.contracted = node, place
-        use = Use(group, place, inside)
+        use = Use(group, place, inside, long=long)
         for x, new in uses_of.from_node(node, use, self.axes, bound):
             if new.place is not None:
                 group.places.append(new.place)
@@ -342,6 +345,10 @@ class Fusion:
     def _name(self, group: Group) -> str:
         first = next(iter(group.current().nodes), None)
         return first.label if first is not None else f"group {group.serial}"
+
+
+def _longest(uses: Iterable[Use]) -> int:
+    return max((u.long for u in uses), default=0)
 
 
 def in_order(groups: list[Group], last: frozenset[Group] = frozenset()) -> list[Group]:

@@ -6,7 +6,7 @@ the tuple of axes at which a tensor is used, one per dimension (None where only 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from graphc.ir.dim import Shape, Size, may_equal
@@ -119,13 +119,18 @@ class Group:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Use:
-    """How a group reads a tensor: where (None: at a computed or shifted index), and `inside`, all
-    axes of points that depend on the value there."""
+    """How a group reads a tensor: where (None: at a computed or shifted index), `inside`, all axes
+    of points that depend on the value there, and how `long` the way of index maps to it is."""
 
     group: Group
     place: Place | None
     inside: frozenset[int]
     strict: Strictness = "inline"
+    long: int = 0
+
+    def now(self) -> Use:
+        """The same use, of what the group is part of by now."""
+        return replace(self, group=self.group.current())
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,19 @@ from . import classify
 from .group import Axes, Place, Use
 
 CHOICES = frozenset({movement.concat_op})  # free, but no plain load: kernels of others read a copy
+LONGEST = 48  # of a way of index maps: each makes the index larger, a choice makes several of it
+_LENGTHS = {movement.reshape_op: 2, movement.pad_op: 2, movement.concat_op: 8}  # others 1
 
 Uses = Iterator[tuple[Tensor, Use]]
 
 
 def through(node: Node, use: Use) -> Uses:
     """The uses of a free node's inputs."""
+    longer = replace(use, long=use.long + _LENGTHS.get(node.op, 1))
+    yield from _through(node, longer)
+
+
+def _through(node: Node, use: Use) -> Uses:
     if not node.inputs:
         return
     x, place = node.inputs[0], use.place

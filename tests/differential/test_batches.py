@@ -20,6 +20,8 @@ def test_batches_of_any_size_run_the_same_code(monkeypatch):
     losses, weights = {}, {}
     for target in ("llvm_cpu", "reference"):
         model = demo.network(target, seed=1)
+        # Not Adam: where a gradient is nearly 0 it turns differences of rounding into steps.
+        model.compile("sgd", "sparse_categorical_crossentropy", target=target)
         losses[target] = [model.train_on_batch(images[0], labels[0])]
         after_one = len(loads)
         pairs = zip(images[1:], labels[1:], strict=True)
@@ -29,4 +31,4 @@ def test_batches_of_any_size_run_the_same_code(monkeypatch):
     assert loads
     np.testing.assert_allclose(losses["llvm_cpu"], losses["reference"], rtol=2e-4)
     for a, b in zip(weights["llvm_cpu"], weights["reference"], strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-2, atol=2e-4)
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
