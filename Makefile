@@ -12,7 +12,7 @@ demo: $(VENV)/demo.stamp
 	$(RUN) -m graphc demo --out out
 
 test: $(VENV)/dev.stamp
-	$(RUN) -m pytest -m "not slow and not gpu"
+	$(RUN) -m pytest
 
 test-slow: $(VENV)/dev.stamp
 	$(RUN) -m pytest -m slow
