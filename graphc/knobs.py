@@ -87,7 +87,7 @@ class Settings:
         1,
         _whole(0, 3),
         "When graphs and kernels are verified: 0 never, 1 between stages, 2 after each pass, "
-        "3 after each rule, comparing numbers with the reference backend.",
+        "3 the same, comparing numbers with the reference backend.",
     )
     backend: str = _switch("llvm_cpu", NAME, "The backend that runs everything.")
     machine: str = _switch(

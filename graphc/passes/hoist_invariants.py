@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from graphc.ir.graph import Graph, depends_on, graph, rewrite
+from graphc.ir.graph import Graph, depends_on, rewrite
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ops import convert, leaf, matmul, movement
-from graphc.ops.control import build_scan, scan_op
+from graphc.ops.control import build_scan
 from graphc.ops.leaf import parameter
-from graphc.provenance import building_for
 
 from .batching import batched
 from .options import Options
-from .regions import count, everywhere, is_recurrent, region, reordered
+from .regions import count, each_scan, is_recurrent, region, reordered
 
 # Not worth a value kept in memory: doing it again costs nothing.
 _FREE = (*movement.OPS, leaf.full_op, leaf.iota_op, leaf.size_of_op, convert.cast_op)
@@ -23,20 +22,7 @@ def hoist_invariants(given: Graph, options: Options) -> Graph:
     scan(h = tanh(x @ w + h @ u))    ->  p = xs @ w, then scan(h = tanh(p + h @ u))
     scan(h = h * exp(a))             ->  b = exp(a), then scan(h = h * b)
     """
-    return everywhere(given, _hoisted)
-
-
-def _hoisted(given: Graph) -> Graph:
-    if not any(node.op is scan_op for node in given.nodes):
-        return given
-    return graph(given.inputs, rewrite(given.outputs, _replace))
-
-
-def _replace(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-    if node.op is not scan_op:
-        return None
-    with building_for(node.source):
-        return _Scan(node, inputs).rebuilt()
+    return each_scan(given, lambda node, inputs: _Scan(node, inputs).rebuilt())
 
 
 class _Scan:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from graphc.ir.graph import Graph, depends_on, graph, rewrite, topological
+from graphc.ir.graph import Graph, Replace, depends_on, graph, rewrite, topological
 from graphc.ir.node import Node, Tensor, apply
+from graphc.ops.control import scan_op
 from graphc.ops.leaf import parameter, parameter_op
 from graphc.ops.matmul import dot_general_op
+from graphc.provenance import building_for
 
 Change = Callable[[Graph], Graph]
 
@@ -34,6 +36,23 @@ def everywhere(given: Graph, change: Change, done: dict[Graph, Graph] | None = N
         inner = graph(given.inputs, rewrite(given.outputs, replace))
     known[given] = change(inner)
     return known[given]
+
+
+def each_scan(given: Graph, change: Replace) -> Graph:
+    """The graph and its regions with each scan replaced by what `change` makes of it."""
+
+    def replace(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+        if node.op is not scan_op:
+            return None
+        with building_for(node.source):
+            return change(node, inputs)
+
+    def change_all(part: Graph) -> Graph:
+        if not any(node.op is scan_op for node in part.nodes):
+            return part
+        return graph(part.inputs, rewrite(part.outputs, replace))
+
+    return everywhere(given, change_all)
 
 
 def region(node: Node, name: str) -> Graph:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections import Counter
 
 from graphc.ir.dim import Size
-from graphc.ir.graph import Graph, graph, rewrite, topological
+from graphc.ir.graph import Graph, rewrite, topological
 from graphc.ir.node import Node, Tensor
 from graphc.ops import elementwise, reduce
-from graphc.ops.control import build_scan, scan_op
+from graphc.ops.control import build_scan
 from graphc.ops.matmul import dot_general_op
-from graphc.provenance import building_for
 
 from .batching import batched, can_be_batched
 from .options import Options
-from .regions import count, everywhere, is_recurrent, region, reordered
+from .regions import count, each_scan, is_recurrent, region, reordered
 
 
 def sink_results(given: Graph, options: Options) -> Graph:
@@ -23,20 +22,7 @@ def sink_results(given: Graph, options: Options) -> Graph:
     scan(dw = dw + x.T @ d(h))   ->  ds = scan(d(h)), then dw + sum over steps of xs.T @ ds
     scan(h = f(h), y = h @ w)    ->  hs = scan(h = f(h)), then ys = hs @ w
     """
-    return everywhere(given, _sunk)
-
-
-def _sunk(given: Graph) -> Graph:
-    if not any(node.op is scan_op for node in given.nodes):
-        return given
-    return graph(given.inputs, rewrite(given.outputs, _replace))
-
-
-def _replace(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-    if node.op is not scan_op:
-        return None
-    with building_for(node.source):
-        return _Scan(node, inputs).rebuilt()
+    return each_scan(given, lambda node, inputs: _Scan(node, inputs).rebuilt())
 
 
 class _Scan:
