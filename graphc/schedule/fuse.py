@@ -12,6 +12,7 @@ whose other members work on its output element by element. Every decision is kep
 from __future__ import annotations
 
 from collections.abc import Iterable
+from heapq import heapify, heappop, heappush
 
 from graphc.ir.graph import Graph, users
 from graphc.ir.node import Node, Tensor
@@ -356,24 +357,19 @@ def in_order(groups: list[Group], last: frozenset[Group] = frozenset()) -> list[
 
     Groups were made from outputs to inputs, so among ready ones the last made runs first.
     """
-
-    def rank(group: Group) -> tuple[bool, int]:
-        return group not in last, group.serial
-
     waiting = dict.fromkeys(groups, 0)
     for g in groups:
         for h in g.next_groups():
             waiting[h] += 1
-    ready = sorted((g for g in groups if not waiting[g]), key=rank)
+    ready = [(g in last, -g.serial, g) for g in groups if not waiting[g]]
+    heapify(ready)
     done: list[Group] = []
     while ready:
-        g = ready.pop()
+        *_, g = heappop(ready)
         done.append(g)
-        freed = []
         for h in g.next_groups():
             waiting[h] -= 1
             if not waiting[h]:
-                freed.append(h)
-        ready = sorted([*ready, *freed], key=rank)
+                heappush(ready, (h in last, -h.serial, h))
     assert len(done) == len(groups), "groups form no circle"
     return done

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import cast
 
 from graphc.dtypes import Number
-from graphc.ir.dim import Shape
+from graphc.ir.dim import Shape, Size
 from graphc.ir.node import Node, Tensor
 from graphc.kernels import build, index
 from graphc.kernels.kernel import Affine, Expr, Index
@@ -97,19 +97,23 @@ def _keep(i: Affine, by: int) -> Index:
 
 
 def _concat(context: Context, node: Node, at: At) -> Expr:
-    axis, end = cast(int, node.attrs["axis"]), node.types[0].shape[node.attrs["axis"]]  # pyright: ignore[reportCallIssue, reportArgumentType]
-    result: Expr | None = None
-    for x in reversed(node.inputs):
-        end = end - x.shape[axis]
-        here = index.plus(at[axis], 0 - end)
-        value = context.value(x, (*at[:axis], here, *at[axis + 1 :]))
-        if result is None:
-            result = value
-            continue
-        first = build.op("less", index.as_expr(here), build.size_of(x.shape[axis]))
-        result = build.op("where", first, value, result)
-    assert result is not None, "a concat has inputs"
-    return result
+    axis = cast(int, node.attrs["axis"])
+    starts: list[Size] = [0]
+    for x in node.inputs:
+        starts.append(starts[-1] + x.shape[axis])
+
+    def between(first: int, end: int) -> Expr:
+        """A choice among these inputs: as many steps as their number has digits."""
+        if end - first == 1:
+            here = index.plus(at[axis], 0 - starts[first])
+            return context.value(node.inputs[first], (*at[:axis], here, *at[axis + 1 :]))
+        middle = (first + end) // 2
+        last = index.plus(at[axis], 0 - starts[middle - 1])
+        size = node.inputs[middle - 1].shape[axis]
+        is_before = build.op("less", index.as_expr(last), build.size_of(size))
+        return build.op("where", is_before, between(first, middle), between(middle, end))
+
+    return between(0, len(node.inputs))
 
 
 lower(convert.broadcast_to_op, _broadcast)
