@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -72,3 +74,14 @@ def test_info(capsys):
 def test_an_error_is_explained_without_a_traceback(capsys):
     assert command(["demo", "--target", "abacus", "--limit", "1", "--out", "/tmp"]) == 1
     assert "no such target" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "graphc", "info"],
+            stdout=closed, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
