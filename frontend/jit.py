@@ -72,14 +72,14 @@ class Jitted:
         """The name of the function."""
         return self.traced.__name__
 
-    def __call__(self, *args: object, **kwargs: object) -> Tree[np.ndarray]:
+    def __call__(self, /, *args: object, **kwargs: object) -> Tree[np.ndarray]:
         """The results as arrays; as tensors, if there are tensors among the arguments."""
         if has_tensor((*args, kwargs)):
             return self.traced(*args, **kwargs)  # pyright: ignore[reportReturnType]
         given = self.signature.bind(*args, **kwargs)
         return self.compiled_for(*args, **kwargs)(*leaves(self._arrays(given)))
 
-    def compiled_for(self, *args: object, **kwargs: object) -> Function:
+    def compiled_for(self, /, *args: object, **kwargs: object) -> Function:
         """The compiled function that a call with these arguments runs."""
         given = self.signature.bind(*args, **kwargs)
         tree = self._arrays(given)

@@ -44,7 +44,7 @@ class Function:
         self.name = program.name
         self.executable = backend(target).compile(program)
 
-    def __call__(self, *args: object, **kwargs: object) -> Tree[np.ndarray]:
+    def __call__(self, /, *args: object, **kwargs: object) -> Tree[np.ndarray]:
         """The outputs for the given inputs, by position or by name; variables are updated."""
         inputs = self.program.inputs
         values = feed.bind(inputs, args, kwargs, self.name)
@@ -88,15 +88,15 @@ def function(
     >>> double([1.0, 2.0]).tolist()
     [2.0, 4.0]
     """
-    ins = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    label = name or f"function_{next(_unnamed)}"
+    label = _label(name)
+    ins = _checked_inputs(inputs, label)
+    results = _checked_outputs(outputs, label)
     pairs = _pairs(updates)
-    results = leaves(outputs)
-    _check_inputs(ins, label)
     news = [_check_update(v, t) for v, t in pairs]
     _check_once([v for v, _ in pairs])
     found = _variables([*results, *news], [v for v, _ in pairs])
     _check_closed([*results, *news], ins, label)
+    _check_names(ins, found, label)
     position = {v: i for i, v in enumerate(found)}
     built = graph((*ins, *found), (*results, *news))
     options = Options(_evaluate, fast_math, inference)
@@ -148,14 +148,20 @@ def _evaluate(node: Node, inputs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
     return backend("reference").evaluate_node(inputs, node)
 
 
-def _pairs(updates: Updates) -> list[tuple[Variable, Tensor]]:
-    pairs = updates.items() if isinstance(updates, Mapping) else updates
-    return [(v, t) for v, t in cast(Iterable[tuple[Variable, Tensor]], pairs)]
+def _label(name: str | None) -> str:
+    if name is not None and not isinstance(name, str):
+        raise ArgumentError("the name of a function is a text", received=repr(name))
+    return name or f"function_{next(_unnamed)}"
 
 
-def _check_inputs(inputs: list[Tensor], label: str) -> None:
+def _checked_inputs(inputs: Tensor | Sequence[Tensor], label: str) -> list[Tensor]:
+    if not isinstance(inputs, Tensor | Iterable):
+        raise ArgumentError(
+            f"the inputs of {label} are a placeholder or a list of them", received=repr(inputs)
+        )
+    found = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     names: set[str] = set()
-    for t in inputs:
+    for t in found:
         if not isinstance(t, Tensor) or t.node.op is not placeholder_op:
             raise ArgumentError(
                 f"an input of {label} is no placeholder",
@@ -165,6 +171,41 @@ def _check_inputs(inputs: list[Tensor], label: str) -> None:
         if t.name in names:
             raise ArgumentError(f"two inputs of {label} are called {t.name}")
         names.add(t.name)
+    return found
+
+
+def _checked_outputs(outputs: Tree[Tensor], label: str) -> list[Tensor]:
+    found = leaves(outputs)
+    for t in found:
+        if not isinstance(t, Tensor):
+            raise DTypeError(
+                f"an output of {label} is no tensor",
+                received=repr(t),
+                expected="tensors in nested lists, tuples and dicts",
+                fix="make numbers and arrays tensors with gx.constant",
+            )
+    return found
+
+
+def _pairs(updates: Updates) -> list[tuple[Variable, Tensor]]:
+    pairs = updates.items() if isinstance(updates, Mapping) else updates
+    try:
+        return [(v, t) for v, t in cast(Iterable[tuple[Variable, Tensor]], pairs)]
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            "updates are a dict or pairs of variables and tensors", received=repr(updates)
+        ) from None
+
+
+def _check_names(inputs: list[Tensor], variables: list[Variable], label: str) -> None:
+    """A name means one thing in everything that is said of a function."""
+    names = {t.name for t in inputs}
+    for v in variables:
+        if v.name in names:
+            raise ArgumentError(
+                f"an input and a variable of {label} are both called {v.name}",
+                fix="give one of them another name",
+            )
 
 
 def _check_update(variable: Variable, value: Tensor) -> Tensor:

@@ -96,6 +96,8 @@ def as_dtype(value: DTypeLike) -> DType:
     if isinstance(value, str) and value in BY_NAME:
         return BY_NAME[value]
     try:
+        if value is None:
+            raise TypeError  # NumPy takes it for float64
         return _BY_NUMPY[np.dtype(value).newbyteorder("=")]
     except (TypeError, KeyError):
         raise DTypeError(

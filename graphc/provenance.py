@@ -6,6 +6,7 @@ name it. The role (forward, backward, update) tells what a node is for when grap
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import os
 import sys
@@ -25,6 +26,7 @@ _OURS = (
     os.path.join(_TOP, "frontend") + os.sep,
     os.path.join(_TOP, "backends") + os.sep,
     "<frozen",
+    contextlib.__file__,  # enters our context managers for the user
 )
 
 

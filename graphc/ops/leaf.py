@@ -49,6 +49,8 @@ def placeholder(
     float32
     """
     sizes, kind = as_shape(shape), as_dtype(dtype)
+    if name is not None and not isinstance(name, str):
+        raise ArgumentError("the name of a placeholder is a text", received=repr(name))
     label = name if name is not None else f"input_{next(_unnamed)}"
     return build(placeholder_op, (), {"name": label, "shape": sizes, "dtype": kind})[0]
 
@@ -89,6 +91,8 @@ def arange(
     dtype: DTypeLike | None = None,
 ) -> Tensor:  # fmt: skip
     """Evenly spaced numbers from start up to but without stop, as NumPy has it."""
+    if step == 0:
+        raise ArgumentError("the step of a range is not 0", received=step)
     values = np.arange(start) if stop is None else np.arange(start, stop, step)
     kind = dtypes.int32 if values.dtype.kind == "i" else dtypes.float32
     return constant(values, kind if dtype is None else dtype)

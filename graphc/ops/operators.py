@@ -9,7 +9,7 @@ from typing import Union
 import numpy as np
 
 from graphc import dtypes
-from graphc.errors import DTypeError, ModeError, OutOfRangeError, ShapeError
+from graphc.errors import ArgumentError, DTypeError, ModeError, OutOfRangeError, ShapeError
 from graphc.ir.dim import Dim, Size
 from graphc.ir.node import Tensor
 
@@ -109,6 +109,11 @@ def _slice(x: Tensor, key: slice, axis: int) -> Tensor:
     size = x.shape[axis]
     if key == slice(None):
         return x
+    bounds = (key.start, key.stop, key.step)
+    if key.step == 0 or not all(b is None or isinstance(b, int | Dim | np.integer) for b in bounds):
+        raise ArgumentError(
+            "not a slice", received=repr(key), expected="integers, and a step not 0"
+        )
     step = 1 if key.step is None else int(key.step)
     if isinstance(size, int):
         start, stop, step = key.indices(size)
