@@ -47,10 +47,15 @@ def aligned_array(shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, 
     Raises:
         OutOfMemoryError: it does not fit into memory.
     """
-    room = _bytes(prod(shape) * dtype.itemsize + ALIGN, f"a result of shape {shape}")
+    purpose = f"a result of shape {shape}"
+    nbytes = prod(shape) * dtype.itemsize
+    room = _bytes(nbytes + ALIGN, purpose)
     begin = address_of(room)
     skip = -begin % ALIGN
-    return np.ndarray(shape, dtype, room, skip), begin + skip
+    try:
+        return np.ndarray(shape, dtype, room, skip), begin + skip
+    except ValueError:  # NumPy has no such shape, even without elements
+        raise _no_memory(nbytes, purpose) from None
 
 
 def address_of(array: np.ndarray) -> int:
@@ -65,11 +70,15 @@ def _bytes(count: int, purpose: str) -> np.ndarray:
     try:
         return np.empty(count, np.uint8)
     except (MemoryError, ValueError):
-        raise OutOfMemoryError(
-            f"no memory for {purpose}",
-            received=f"{count / 2**20:.1f} MiB",
-            fix="make the batch smaller",
-        ) from None
+        raise _no_memory(count, purpose) from None
+
+
+def _no_memory(count: int, purpose: str) -> OutOfMemoryError:
+    return OutOfMemoryError(
+        f"no memory for {purpose}",
+        received=f"{count / 2**20:.1f} MiB",
+        fix="make the batch smaller",
+    )
 
 
 def _prefer_huge_pages(address: int, nbytes: int) -> None:

@@ -98,7 +98,7 @@ class Memory:
             if isinstance(word, Address):
                 self.array[position] = self.address(word)
             elif isinstance(word, int):
-                self.array[position] = word
+                self.array[position] = min(word, _LARGEST)
             elif all(isinstance(size, int) for size in _sizes_in(word)):
                 self.array[position] = known.word(word)
             else:

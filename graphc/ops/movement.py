@@ -104,7 +104,11 @@ def reshape(x: TensorLike, shape: ShapeLike | int) -> Tensor:
     if free:
         rest = exact_div(product(tensor.shape), product(sizes))
         if rest is None:
-            raise ShapeError("the size -1 cannot be worked out", received=(tensor.shape, wanted))
+            raise ShapeError(
+                "the size -1 cannot be worked out",
+                received=(tensor.shape, wanted),
+                fix='name it, as in gx.reshape(x, ("rows", 3)); it is then checked at each call',
+            )
         sizes = tuple(rest if i in free else s for i, s in enumerate(sizes))
     return tensor if sizes == tensor.shape else build(reshape_op, (tensor,), {"shape": sizes})[0]
 
