@@ -96,10 +96,11 @@ class SparseCategoricalCrossentropy(Loss):
         if not targets.size or classes is None:
             return
         low, high = targets.min(), targets.max()
-        if not (low >= 0 and high < classes):
+        whole = targets.dtype.kind in "biu" or bool(np.all(targets == np.trunc(targets)))
+        if not (whole and low >= 0 and high < classes):
             raise DataError(
                 f"targets of {self.name} are class numbers",
-                received=f"numbers from {low} to {high}",
+                received=f"{'' if whole else 'broken '}numbers from {low} to {high}",
                 expected=f"0 .. {classes - 1}, for {classes} outputs of the model",
                 fix="give the last layer one output per class, or number the classes from 0",
             )
