@@ -128,10 +128,14 @@ def plain(text: str) -> str:
     r"""Text that `dot` shows as it is: no escapes, no entities, no HTML; lines end with \n."""
     import graphviz
 
-    shown = "".join(c if c.isprintable() or c == "\n" else "�" for c in text)
+    shown = _printable(text)
     for special, written in (("&", "&amp;"), ("\\", "\\\\"), ("\n", "\\n")):
         shown = shown.replace(special, written)
     return graphviz.nohtml(shown)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)
 
 
 def _label(picture: Picture, entries: Sequence[tuple[str, Paint]]) -> str:
@@ -140,7 +144,7 @@ def _label(picture: Picture, entries: Sequence[tuple[str, Paint]]) -> str:
         f'<TD BGCOLOR="{paint.fill}" COLOR="{paint.line}" BORDER="1">{escape(word)}</TD>'
         for word, paint in entries
     )
-    rows = [f"<B>{escape(picture.title)}</B>"] if picture.title else []
+    rows = [f"<B>{escape(_printable(picture.title))}</B>"] if picture.title else []
     rows += [escape(picture.note)] if picture.note else []
     cells = "".join(
         f'<TR><TD ALIGN="LEFT" COLSPAN="{len(entries) or 1}">{r}</TD></TR>' for r in rows

@@ -120,14 +120,14 @@ def _write(drawing: Drawing, path: Path, wanted: str | None) -> Path:
     target, kind = _target(path, wanted)
     target.parent.mkdir(parents=True, exist_ok=True)
     if kind == "dot" or (kind == "svg" and not suits_dot(drawing.picture)):
-        target.write_text(drawing.dot if kind == "dot" else drawing.svg)
+        target.write_text(drawing.dot if kind == "dot" else drawing.svg, encoding="utf-8")
         return target
     if (made := drawing.by_graphviz(kind)) is not None:
         target.write_bytes(made)
         return target
     target, source = target.with_suffix(".svg"), target.with_suffix(".dot")
-    target.write_text(drawing.svg)
-    source.write_text(drawing.dot)
+    target.write_text(drawing.svg, encoding="utf-8")
+    source.write_text(drawing.dot, encoding="utf-8")
     drawing.note = f"Graphviz (dot) is not installed: wrote {target} and its source {source}"
     warnings.warn(drawing.note, stacklevel=3)
     return target
