@@ -55,18 +55,19 @@ def compile_all(texts: Sequence[str], machine: Machine) -> list[bytes]:
         return compile_here(text, machine)
 
     processes = [p for _ in range(worker_count(texts)) if (p := _start(machine)) is not None]
-    try:
-        with ThreadPoolExecutor(max(1, len(processes))) as threads:
+    with ThreadPoolExecutor(max(1, len(processes))) as threads:
+        try:
             helpers = [threads.submit(_with_worker, p, drain) for p in processes]
             drain(here)
             for helper in helpers:
                 helper.result()
-        drain(here)  # what a worker gave back when it died
-    except BaseException:
-        waiting.clear()
-        for process in processes:
-            process.kill()
-        raise
+        except BaseException:
+            # The executor ends only when its threads do: leave them nothing to wait for.
+            waiting.clear()
+            for process in processes:
+                process.kill()
+            raise
+    drain(here)  # what a worker gave back when it died
     return [objects[i] for i in range(len(texts))]
 
 
