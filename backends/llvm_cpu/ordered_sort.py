@@ -49,7 +49,9 @@ def emit_sort(module: Module, step: SortStep) -> None:
     packed = _Packed(f, step.x.dtype, step.descending)
     element = memory_type(step.x.dtype)
     half = f.mul(f.add(length, 1), packed_bytes(step.x.dtype))
-    mine = f.gep(I8, scratch, f.mul(opened.chunk, f.mul(half, 2)))
+    # Chunks that run at the same time are neighbours, no more than there is room for.
+    room = f.rem(opened.chunk, MOST_CHUNKS)
+    mine = f.gep(I8, scratch, f.mul(room, f.mul(half, 2)))
     other = f.gep(I8, mine, half)
 
     def row(r: Number, _: list[str]) -> None:

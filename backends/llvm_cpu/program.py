@@ -62,7 +62,7 @@ class LLVMExecutable:
         self.native = native = native_steps(steps.all_steps(plan))
         code = jit.load([runtime_unit()])[0]
         self.plan, self.variables = plan, tuple(variables)
-        self.table = steps.table_of(plan, native, code["graphc_copy"])
+        self.table = steps.table_of(plan, native, code)
         self.memory_plan = MemoryPlan(plan, self.table.extra)
         self._run = _prototype(code["graphc_run"])
         self._position = ctypes.c_int64()

@@ -19,7 +19,7 @@ WORDS = 8
 """Words of a record."""
 COPY_UNIT = 4096
 """Bytes that one item of the copy kernel moves."""
-NAMES = ("graphc_run", "graphc_copy")
+NAMES = ("graphc_run", "graphc_copy", "graphc_part")
 
 
 class Operation(IntEnum):
@@ -39,7 +39,7 @@ class Operation(IntEnum):
 
 
 def runtime_module(target: Target) -> Module:
-    """`graphc_run(records, position, parallel, pool, budget) -> status`, kernel `graphc_copy`.
+    """`graphc_run(records, position, parallel, pool, budget) -> status`, two kernels.
 
     The status is 0 at the end, the number of a check that failed, or -1 once the work charged
     exceeds the budget. `*position` is where to go on; at the end, or at a check that failed, going
@@ -51,6 +51,7 @@ def runtime_module(target: Target) -> Module:
     _Interpreter(run).write()
     chunk = [(f"{POINTER} noalias", "args"), (I32, "chunk"), (I32, "nchunks")]
     _write_copy(Function(module, NAMES[1], chunk))
+    _write_part(Function(module, NAMES[2], chunk))
     return module
 
 
@@ -158,6 +159,18 @@ class _Interpreter:
         f, counter = self.f, self._pointer(1)
         f.store(I64, f.add(f.load(I64, counter), 1), counter)
         f.store(I64, self._word(2), self.pc)
+
+
+def _write_part(f: Function) -> None:
+    """Some chunks of a long phase; arguments: its function and arguments, the part, all chunks.
+
+    A phase of many chunks runs in parts, so that the interpreter can rest in between.
+    """
+    function, arguments = (f.load(POINTER, f.gep(POINTER, "%args", i)) for i in (0, 1))
+    part, count = (f.cast("trunc", I64, f.load(I64, f.gep(I64, "%args", i)), I32) for i in (2, 3))
+    chunk = f.binary("add", I32, f.binary("mul", I32, part, "%nchunks"), "%chunk")
+    f.call_pointer(VOID, function, [(POINTER, arguments), (I32, chunk), (I32, count)])
+    f.give_back()
 
 
 def _write_copy(f: Function) -> None:

@@ -27,9 +27,10 @@ from graphc.schedule.plan import (
 )
 
 from .arena import address_of
+from .jit import Code
 from .kernels import Form, Native, copy_form
 from .runtime_ir import WORDS, Operation
-from .words import Address, Chunks, Memory, Word, Words
+from .words import LONGEST_PART, Address, Memory, Share, Word, Words
 
 _NAMED = ("input", "variable", "output", "constant", "arena")
 
@@ -59,9 +60,9 @@ def all_steps(plan: Plan) -> list[Step]:
     return [*plan.steps, *inner]
 
 
-def table_of(plan: Plan, native: Mapping[Step, Native], copy: int) -> Table:
-    """Lower a plan; `copy` is the address of the copy kernel."""
-    writer = _Writer(native, copy)
+def table_of(plan: Plan, native: Mapping[Step, Native], runtime: Code) -> Table:
+    """Lower a plan; `runtime` holds the addresses of the kernels in `runtime_ir.py`."""
+    writer = _Writer(native, runtime["graphc_copy"], runtime["graphc_part"])
     writer.region(plan.steps[: plan.commit])
     commit = len(writer.records)
     writer.region(plan.steps[plan.commit :])
@@ -82,8 +83,8 @@ def table_of(plan: Plan, native: Mapping[Step, Native], copy: int) -> Table:
 class _Writer:
     """Appends records and the words that they work on."""
 
-    def __init__(self, native: Mapping[Step, Native], copy: int) -> None:
-        self.native, self.copy = native, copy
+    def __init__(self, native: Mapping[Step, Native], copy: int, part: int) -> None:
+        self.native, self.copy, self.part = native, copy, part
         self.words = Words()
         self.records: list[list[Word]] = []
         self.cells: dict[Storage, Address] = {}
@@ -149,11 +150,29 @@ class _Writer:
     def run(self, step: Step, form: Form, phases: tuple[tuple[int, Size], ...]) -> None:
         cells = [self.cell(s) for s in form.pointers]
         arguments = self.words.add(*cells, *(self.number(n) for n in form.numbers))
-        for i, (function, items) in enumerate(phases):
-            charged = form.work if i == 0 else 0
-            chunks = Chunks(items, form.work)
-            number = self.record(Operation.RUN, function, arguments, chunks, charged)
-            self.steps[number] = step
+        long = not isinstance(form.work, int) or form.work >= 2 * LONGEST_PART
+        for function, items in phases:
+            if long:
+                self._parts(step, function, arguments, items, form.work)
+            else:
+                chunks = Share(items, form.work, "chunks")
+                number = self.record(Operation.RUN, function, arguments, chunks, form.work)
+                self.steps[number] = step
+
+    def _parts(
+        self, step: Step, function: int, arguments: Address, items: Size, work: Size
+    ) -> None:
+        """A phase that may take long, part by part."""
+        parts, chunks = Share(items, work, "parts"), Share(items, work, "chunks")
+        every, charged = Share(items, work, "all chunks"), Share(items, work, "work")
+        given = self.words.add(function, arguments, 0, every)
+        part = given + 2
+        self.record(Operation.SET, part, 0)
+        head = self.record(Operation.UNTIL, part, parts, 0)
+        run = self.record(Operation.RUN, self.part, given, chunks, charged)
+        self.steps[run] = step
+        self.record(Operation.NEXT, part, head)
+        self.land(head, 3)
 
     def _scan(self, step: ScanStep) -> None:
         carries = _Carries(self, step, step.body, step.init, step.final)

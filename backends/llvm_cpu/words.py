@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from graphc.ir.dim import Size
 MOST_CHUNKS = 16
 SMALLEST_SHARED = 10_000 * 32
 """Work (see `estimate.py`) below which waking other threads costs more than it saves."""
+LONGEST_PART = 200_000_000 * 32
+"""Work after which a long phase looks up: it runs in parts."""
+MOST_PARTS = 1 << 20
 _LARGEST = (1 << 62) - 1
 
 
@@ -32,14 +35,16 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunks:
-    """In how many chunks a phase runs; one where there is little to do."""
+class Share:
+    """How a phase is divided: into parts, one after the other, of equally many chunks each."""
 
     items: Size
     work: Size
+    what: Literal["parts", "chunks", "all chunks", "work"]
+    """The number that is asked for; the work is that of one part."""
 
 
-Word = int | dim.Dim | Address | Chunks
+Word = int | dim.Dim | Address | Share
 
 
 class Sizes:
@@ -57,13 +62,15 @@ class Sizes:
             self._known[size] = dim.evaluate(size, self.named)
         return self._known[size]
 
-    def word(self, word: dim.Dim | Chunks) -> int:
+    def word(self, word: dim.Dim | Share) -> int:
         """The number that a word holds at these sizes."""
         if isinstance(word, dim.Dim):
             return min(self.value(word), _LARGEST)
-        if self.value(word.work) < SMALLEST_SHARED:
-            return 1
-        return max(1, min(self.value(word.items), MOST_CHUNKS))
+        work, items = self.value(word.work), max(1, self.value(word.items))
+        chunks = min(items, MOST_CHUNKS) if work >= SMALLEST_SHARED else 1
+        parts = max(1, min(work // LONGEST_PART, items // chunks, MOST_PARTS))
+        numbers = {"parts": parts, "chunks": chunks, "all chunks": parts * chunks}
+        return min(numbers.get(word.what, work // parts), _LARGEST)
 
 
 @final
@@ -92,7 +99,7 @@ class Memory:
         self.array = np.zeros(len(words), np.int64)
         self.start = self.array.ctypes.data
         self._where: list[int] = []
-        self._symbolic: list[dim.Dim | Chunks] = []
+        self._symbolic: list[dim.Dim | Share] = []
         known = Sizes({})
         for position, word in enumerate(words):
             if isinstance(word, Address):
@@ -124,5 +131,5 @@ class Memory:
         self.array[self._where] = values
 
 
-def _sizes_in(word: dim.Dim | Chunks) -> tuple[Size, ...]:
-    return (word.items, word.work) if isinstance(word, Chunks) else (word,)
+def _sizes_in(word: dim.Dim | Share) -> tuple[Size, ...]:
+    return (word.items, word.work) if isinstance(word, Share) else (word,)

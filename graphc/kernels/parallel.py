@@ -27,6 +27,8 @@ SMALL_WORK = 1 << 17
 """Elements read that one thread gets through in about 20 microseconds."""
 SMALL_PRODUCTS = 1 << 20
 """Multiplications that one thread gets through in about 20 microseconds."""
+LONG_PART = 1 << 22
+"""Turns of the loops of one part from which on there are more parts, so that calls can rest."""
 LANES = 64
 """Elements of the contiguous axis that are one piece of a map."""
 TILE = 512
@@ -77,7 +79,9 @@ def _cut_of_map(kernel: Kernel) -> Cut:
         return UNCUT
     inner = lanes if any(_length(a) > 1 for a in kernel.axes if a.name not in lanes) else set()
     candidates = [a for a in kernel.axes if a.name in reduced - inner and not _is_cut(kernel, a)]
-    return _first_long(candidates), PARTS
+    axis = _first_long(candidates)
+    turns = _extent(kernel, (a.name for a in kernel.axes))
+    return (axis, max(PARTS, min(turns // LONG_PART, _length(axis)))) if axis else UNCUT
 
 
 def _cut_of_sum(c: Contraction) -> Cut:

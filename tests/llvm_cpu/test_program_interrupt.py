@@ -63,6 +63,23 @@ assert w.storage.tolist() == [6.0] * 4
 print("usable", flush=True)
 """
 
+ONE_KERNEL = """
+import graphc as gx
+
+a, b = gx.placeholder(("m", 3000), name="a"), gx.placeholder((3000, 3000), name="b")
+pairs = gx.expand_dims(a, 2) * gx.expand_dims(b, 0)
+f = gx.function([a, b], gx.KIND)
+x = np.full((3000, 3000), 0.5, np.float32)
+first = f(x[:2], x)
+print("ready", flush=True)
+try:
+    f(x, x)
+except KeyboardInterrupt:
+    print("stopped", flush=True)
+np.testing.assert_array_equal(f(x[:2], x), first)
+print("usable", flush=True)
+"""
+
 
 def interrupted(program: str) -> tuple[list[str], float]:
     """What a process prints that gets Ctrl-C in the middle, and how long it took to react."""
@@ -94,3 +111,11 @@ def test_a_call_that_changed_nothing_is_abandoned() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent the POSIX way")
 def test_a_call_that_has_begun_to_change_variables_is_finished() -> None:
     assert interrupted(AFTER)[0] == ["stopped", "usable"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent the POSIX way")
+@pytest.mark.parametrize("result", ["sum(gx.sin(pairs))", "max(gx.sin(pairs), 1)"])
+def test_one_long_kernel_stops_between_its_parts(result: str) -> None:
+    words, seconds = interrupted(ONE_KERNEL.replace("KIND", result))
+    assert words == ["stopped", "usable"]
+    assert seconds < 1
