@@ -44,11 +44,12 @@ class LLVMBackend:
         types = tuple(t.type for t in node.inputs)
         attrs = tuple((name, attr_key(value)) for name, value in node.attrs.items())
         key = (node.op, attrs, types)
-        if key not in self._nodes:
+        made = self._nodes.get(key)
+        if made is None:
             if len(self._nodes) >= MOST_NODES:
                 self._nodes.clear()
-            self._nodes[key] = self.compile(program_of(node))
-        return self._nodes[key].run([np.ascontiguousarray(a) for a in inputs], {})
+            made = self._nodes[key] = self.compile(program_of(node))
+        return made.run([np.ascontiguousarray(a) for a in inputs], {})
 
 
 def program_of(node: Node) -> Program:

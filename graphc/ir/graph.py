@@ -6,6 +6,7 @@ closed: its inputs are `parameter` leaves and nothing else from outside is used 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from weakref import WeakValueDictionary
 
@@ -35,6 +36,7 @@ class Graph:
 _interned: WeakValueDictionary[tuple[tuple[int, ...], tuple[int, ...]], Graph] = (
     WeakValueDictionary()
 )
+_lock = threading.Lock()
 
 
 def graph(inputs: Iterable[Tensor], outputs: Iterable[Tensor]) -> Graph:
@@ -43,9 +45,10 @@ def graph(inputs: Iterable[Tensor], outputs: Iterable[Tensor]) -> Graph:
     key = tuple(map(id, ins)), tuple(map(id, outs))
     found = _interned.get(key)
     if found is None:
-        found = Graph()
-        found.inputs, found.outputs, found._nodes = ins, outs, None
-        _interned[key] = found
+        made = Graph()
+        made.inputs, made.outputs, made._nodes = ins, outs, None
+        with _lock:
+            found = _interned.setdefault(key, made)
     return found
 
 

@@ -115,9 +115,15 @@ class Node:
         """The one Tensor object for an output."""
         known = self._outputs[index]
         tensor = known() if known is not None else None
-        if tensor is None:
-            tensor = Tensor(self, index)
-            self._outputs[index] = ref(tensor)
+        return self._made(index) if tensor is None else tensor
+
+    def _made(self, index: int) -> Tensor:
+        with _lock:
+            known = self._outputs[index]
+            tensor = known() if known is not None else None
+            if tensor is None:
+                tensor = Tensor(self, index)
+                self._outputs[index] = ref(tensor)
         return tensor
 
     def adopt(self, tensor: Special) -> Special:

@@ -6,6 +6,7 @@ kernel. Index arithmetic is here too, because an index is the other thing kernel
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar, cast
 from weakref import WeakValueDictionary
@@ -34,6 +35,7 @@ Value = Expr | Number
 Made = TypeVar("Made", bound=Expr)
 
 _interned: WeakValueDictionary[tuple[object, ...], Expr] = WeakValueDictionary()
+_lock = threading.Lock()
 
 BOOLEAN = frozenset(
     {"equal", "not_equal", "less", "less_equal", "isnan", "isinf", "isfinite", "in_range"}
@@ -158,5 +160,7 @@ def affine_scale(index: Affine, by: Size) -> Affine:
 def _intern(key: tuple[object, ...], make: Callable[[], Made]) -> Made:
     found = _interned.get(key)
     if found is None:
-        found = _interned[key] = make()
+        made = make()
+        with _lock:
+            found = _interned.setdefault(key, made)
     return cast(Made, found)

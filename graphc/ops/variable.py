@@ -6,6 +6,7 @@ each use reads the value of the moment, through a snapshot that `grad` knows.
 
 from __future__ import annotations
 
+import threading
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -73,6 +74,7 @@ class Variable(Tensor):
 
 
 _named: WeakValueDictionary[str, Variable] = WeakValueDictionary()
+_naming = threading.Lock()
 
 
 def variable(
@@ -89,15 +91,15 @@ def variable(
     array = value.numpy() if isinstance(value, Tensor) else leaf.as_array(value, kind)
     if kind is not None:
         array = array.astype(kind.numpy)
-    label, number = name, 0
-    while label in _named:
-        number += 1
-        label = f"{name}_{number}"
-    attrs = {"name": label, "shape": array.shape, "dtype": as_dtype(array.dtype)}
-    node = apply(leaf.variable_op, (), attrs)
-    result = node.adopt(Variable(node, 0))
+    with _naming:
+        label, number = name, 0
+        while label in _named:
+            number += 1
+            label = f"{name}_{number}"
+        attrs = {"name": label, "shape": array.shape, "dtype": as_dtype(array.dtype)}
+        node = apply(leaf.variable_op, (), attrs)
+        result = _named[label] = node.adopt(Variable(node, 0))
     result.storage, result.trainable, result._snapshot = _aligned(array), trainable, None
-    _named[label] = result
     return result
 
 

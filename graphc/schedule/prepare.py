@@ -36,12 +36,13 @@ def prepared(kernel: Kernel) -> Prepared:
     """The kernels to run for a fused kernel."""
     common = anonymous(kernel)
     text = show(common.kernel)
-    if text not in _known:
+    kernels = _known.get(text)
+    if kernels is None:
         if len(_known) >= MOST:
             _known.clear()
-        _known[text] = _rewritten(common.kernel)
+        kernels = _known[text] = _rewritten(common.kernel)
     names = {f"b{i}": name for i, name in enumerate(common.buffers)}
-    return Prepared(_known[text], names)
+    return Prepared(kernels, names)
 
 
 def _rewritten(kernel: Kernel) -> tuple[Kernel, ...]:
