@@ -17,6 +17,7 @@ import numpy as np
 from graphc import feed, knobs, provenance
 from graphc.debug import log
 from graphc.errors import ArgumentError, DTypeError, ShapeError, UnknownNameError
+from graphc.interrupts import heard
 from graphc.ir.dim import may_equal
 from graphc.ir.graph import Graph, graph, topological
 from graphc.ir.node import Node, Tensor
@@ -65,6 +66,7 @@ class Function:
         return f"<function {self.name}({names}) on {self.target}>"
 
 
+@heard()
 def function(
     inputs: Tensor | Sequence[Tensor], outputs: Tree[Tensor], *, updates: Updates = (),
     target: str | None = None, name: str | None = None, inference: bool = False,

@@ -1,0 +1,59 @@
+"""Programs in processes of their own: what is done to them cannot hurt the tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PATIENCE = 120
+
+
+def environment(**switches: object) -> dict[str, str]:
+    """The environment without switches of the tester, and with these."""
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("GRAPHC_")}
+    return plain | {k: str(v) for k, v in switches.items()}
+
+
+def started(program: str, **switches: object) -> subprocess.Popen[str]:
+    """A Python program that runs."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(**switches),
+        cwd=Path(__file__).parent,
+        start_new_session=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> list[str]:
+    """The lines that a program prints until it ends, which it does well."""
+    out, error = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, error) == (0, "")
+    return out.splitlines()
+
+
+def run(program: str, **switches: object) -> list[str]:
+    """The lines that a program prints."""
+    return ended(started(program, **switches))
+
+
+def interrupted(
+    program: str, after: float, everybody: bool = False, **switches: object
+) -> tuple[list[str], float]:
+    """The lines after "ready" of a program that gets Ctrl-C some seconds later, and how long the
+    next line took. A terminal sends it to `everybody`, the workers that compile among them."""
+    with started(program, **switches) as process:
+        assert process.stdout, "opened with a pipe"
+        assert process.stdout.readline() == "ready\n", process.communicate()
+        time.sleep(after)
+        begin = time.perf_counter()
+        (os.killpg if everybody else os.kill)(process.pid, signal.SIGINT)
+        first = process.stdout.readline()
+        seconds = time.perf_counter() - begin
+        return [first.strip(), *ended(process)], seconds
