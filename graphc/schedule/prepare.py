@@ -17,7 +17,7 @@ from graphc.kernels.phases import split_phases
 from graphc.kernels.printer import show
 from graphc.kernels.settle import settled
 
-MOST = 4096
+MOST = 512
 """How many kernels are remembered."""
 
 _known: dict[str, tuple[Kernel, ...]] = {}

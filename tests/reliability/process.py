@@ -18,10 +18,11 @@ def environment(**switches: object) -> dict[str, str]:
     return plain | {k: str(v) for k, v in switches.items()}
 
 
-def started(program: str, **switches: object) -> subprocess.Popen[str]:
-    """A Python program that runs."""
+def started(program: str | Path, **switches: object) -> subprocess.Popen[str]:
+    """A Python program, its text or its file, that runs."""
+    what = [str(program)] if isinstance(program, Path) else ["-c", program]
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", program],
+        [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", *what],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -38,7 +39,7 @@ def ended(process: subprocess.Popen[str]) -> list[str]:
     return out.splitlines()
 
 
-def run(program: str, **switches: object) -> list[str]:
+def run(program: str | Path, **switches: object) -> list[str]:
     """The lines that a program prints."""
     return ended(started(program, **switches))
 
