@@ -11,6 +11,7 @@ import hashlib
 import os
 import tempfile
 import time
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -44,17 +45,21 @@ def version() -> str:
     return f"{llvmlite.__version__} {llvm.llvm_version_info} {sources.hexdigest()}"
 
 
-def folder() -> Path:
-    """Where objects are kept."""
-    chosen = current().cache_dir
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("graphc"))
+def folder() -> Path | None:
+    """Where objects are kept; None if nowhere: caching is off, or the user has no home."""
+    if not current().cache:
+        return None
+    if chosen := current().cache_dir:
+        return Path(chosen)
+    usual = Path(platformdirs.user_cache_dir("graphc"))
+    return usual if usual.is_absolute() else None
 
 
 def lookup(key: str) -> bytes | None:
     """The object stored under a key; None if there is none, it is damaged, or caching is off."""
-    if not current().cache:
-        return None
     path = _path(key)
+    if path is None:
+        return None
     try:
         data = path.read_bytes()
     except OSError:
@@ -67,14 +72,15 @@ def lookup(key: str) -> bytes | None:
 
 def store(key: str, data: bytes) -> bool:
     """Keep an object under a key; answers whether it is kept."""
-    if not current().cache:
-        return False
     path = _path(key)
+    if path is None:
+        return False
     try:
         _publish(path, _header(data) + data)
     except OSError:
         return False
-    _trim(path)
+    with suppress(OSError):  # others may remove files as well, or hold them open
+        _trim(path)
     return True
 
 
@@ -90,8 +96,9 @@ def _publish(path: Path, data: bytes) -> None:
         raise
 
 
-def _path(key: str) -> Path:
-    return folder() / "objects" / key[:2] / f"{key[2:]}.o"
+def _path(key: str) -> Path | None:
+    here = folder()
+    return here and here / "objects" / key[:2] / f"{key[2:]}.o"
 
 
 def _header(data: bytes) -> bytes:

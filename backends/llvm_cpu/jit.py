@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ctypes.util
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache as cached
 
@@ -44,6 +46,7 @@ class Code:
         return self.addresses[name]
 
 
+_MATH = {"linux": "libm.so.6", "darwin": "libSystem.dylib", "win32": "msvcrt"}
 _loaded: dict[str, Code] = {}
 
 
@@ -123,8 +126,17 @@ def _linker(_process: int) -> _Linker:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     if not llvm.address_of_symbol("expf"):
-        llvm.load_library_permanently(ctypes.util.find_library("m") or "msvcrt")
+        _load_math()
     return _Linker()
+
+
+def _load_math() -> None:
+    """Functions that generated code calls; looking for a library starts other programs."""
+    for find in (lambda: _MATH.get(sys.platform), lambda: ctypes.util.find_library("m")):
+        with suppress(RuntimeError):
+            if name := find():
+                return llvm.load_library_permanently(name)
+    return None
 
 
 def _key(unit: Unit, target: Target) -> str:

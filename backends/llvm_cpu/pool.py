@@ -101,7 +101,10 @@ class Pool:
                 for number in range(1, self.threads):
                     name = f"graphc worker {number}"
                     thread = threading.Thread(target=self._live, name=name, daemon=True)
-                    thread.start()
+                    try:
+                        thread.start()
+                    except RuntimeError:  # the system has no more threads: fewer do as well
+                        break
                     self._crew.append(thread)
                     self._word(pool_ir.WORKERS).value = number
             finally:

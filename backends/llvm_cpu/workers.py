@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -57,10 +57,12 @@ def compile_all(texts: Sequence[str], machine: Machine) -> list[bytes]:
     processes = [p for _ in range(worker_count(texts)) if (p := _start(machine)) is not None]
     with ThreadPoolExecutor(max(1, len(processes))) as threads:
         try:
-            helpers = [threads.submit(_with_worker, p, drain) for p in processes]
+            helpers = _submitted(threads, processes, drain)
             drain(here)
             for helper in helpers:
                 helper.result()
+            for process in processes[len(helpers) :]:
+                _end(process)
         except BaseException:
             # The executor ends only when its threads do: leave them nothing to wait for.
             waiting.clear()
@@ -90,6 +92,16 @@ def worker_count(texts: Sequence[str]) -> int:
         seconds = SECONDS_PER_CHARACTER * sum(map(len, texts))
         jobs = min(available_cores(), 1 + int(seconds / (2 * SECONDS_TO_START)))
     return max(0, min(jobs, len(texts)) - 1)
+
+
+def _submitted(
+    threads: ThreadPoolExecutor, processes: Sequence[Process], drain: Callable[[Compile], None]
+) -> list[Future[None]]:
+    """A thread for each process, or for some where the system has no more threads."""
+    helpers: list[Future[None]] = []
+    with suppress(RuntimeError):
+        helpers.extend(threads.submit(_with_worker, process, drain) for process in processes)
+    return helpers
 
 
 def _with_worker(process: Process, drain: Callable[[Compile], None]) -> None:

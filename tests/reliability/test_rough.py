@@ -13,38 +13,7 @@ import pytest
 
 import graphc as gx
 
-from .process import ended, run, started
-
-TRAIN = """
-import hashlib, sys
-import numpy as np, graphc as gx
-gx.set_seed(7)
-X = np.random.default_rng(0).normal(size=(90, 14, 14, 3)).astype(np.float32)
-Y = np.arange(90) % 5
-model = gx.Sequential([
-    gx.layers.Conv2D(8, 3, activation="relu", padding="same", kernel_regularizer="l2"),
-    gx.layers.BatchNormalization(), gx.layers.MaxPooling2D(), gx.layers.Conv2D(12, 3, strides=2),
-    gx.layers.Flatten(), gx.layers.Dropout(0.4), gx.layers.Dense(5, activation="softmax"),
-])
-model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
-losses = model.fit(X, Y, batch_size=32, epochs=1, verbose=0, seed=3).history
-bits = b"".join(w.tobytes() for w in model.get_weights())
-bits += model.predict(X, batch_size=41, verbose=0).tobytes() + repr(losses).encode()
-print(hashlib.sha256(bits).hexdigest())
-"""
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A cache that is filled by the first program, under a path with a space and other letters."""
-    return tmp_path_factory.mktemp("a cache für 漢字")
-
-
-@pytest.fixture(scope="module")
-def bits(folder):
-    """What training answers in a process with a cold cache."""
-    return run(TRAIN, GRAPHC_CACHE_DIR=folder)
-
+from .process import TRAIN, ended, run, started
 
 # ---------------------------------------------------------------------------- the same bits
 
