@@ -9,13 +9,14 @@ only puts them in order and keeps what a call needs.
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import cast
 
 import numpy as np
 
 from graphc import feed, knobs, provenance
-from graphc.debug import log
+from graphc.debug import log, stages
 from graphc.errors import ArgumentError, DTypeError, ShapeError, UnknownNameError
 from graphc.interrupts import heard
 from graphc.ir.dim import may_equal
@@ -28,8 +29,9 @@ from graphc.passes.options import Options
 from graphc.passes.pipeline import PassReport, run
 from graphc.passes.unify_sizes import SizeCheck, unify_sizes
 from graphc.program import Program
+from graphc.schedule.plan import KernelStep
 from graphc.schedule.schedule import SCHEDULE_PASSES
-from graphc.target import backend
+from graphc.target import Executable, Planned, backend
 
 Report = tuple[PassReport, ...]
 Updates = Mapping[Variable, Tensor] | Iterable[tuple[Variable, Tensor]]
@@ -113,8 +115,10 @@ def function(
         checks,
         frozenset(disable),
     )
+    start = time.perf_counter()
     made = Function(program, outputs, target or knobs.current().backend, report)
-    log.say(log.PASSES, log.summary(label, report))
+    seconds = time.perf_counter() - start
+    log.say(log.COMPILES, log.summary(label, report, _kernels(made.executable), seconds))
     return made
 
 
@@ -133,6 +137,13 @@ def simplify(outputs: Tree[Tensor], *, fast_math: bool = True) -> Tree[Tensor]:
     given = graph((*inputs, *_variables(flat, [])), flat)
     final, _, _ = optimise("simplify", given, Options(_evaluate, fast_math), ["contract_fma"])
     return like(outputs, final.outputs)  # pyright: ignore[reportReturnType]
+
+
+def _kernels(executable: Executable) -> int | None:
+    """How many kernels it runs, those of loops and branches too; None if it has none."""
+    if not isinstance(executable, Planned):
+        return None
+    return sum(isinstance(step, KernelStep) for _, step in stages.numbered(executable.plan))
 
 
 def optimise(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from graphc.errors import UnknownNameError
 from graphc.ir.node import Node
 from graphc.passes.pipeline import PassReport
 from graphc.program import Program
+from graphc.schedule.plan import Plan
 
 _BACKENDS = {
     "reference": "graphc.backends.reference.backend:ReferenceBackend",
@@ -35,6 +36,13 @@ class Executable(Protocol):
     def explain(self, report: Sequence[PassReport] = ()) -> str:
         """The passes of the report, kernels, fusion decisions with their reasons, memory."""
         ...
+
+
+@runtime_checkable
+class Planned(Protocol):
+    """An executable whose kernels can be counted and shown."""
+
+    plan: Plan
 
 
 class Backend(Protocol):

@@ -7,6 +7,7 @@ from typing import final
 
 import numpy as np
 
+from graphc.debug.stages import watch
 from graphc.ir.graph import graph
 from graphc.ir.node import Node, Op, TensorType, apply, attr_key
 from graphc.ops.leaf import placeholder
@@ -15,6 +16,7 @@ from graphc.passes.options import Options
 from graphc.program import Program
 from graphc.schedule.schedule import make_plan
 
+from .listing import listings
 from .program import LLVMExecutable
 
 _Key = tuple[Op, tuple[object, ...], tuple[TensorType, ...]]
@@ -37,7 +39,13 @@ class LLVMBackend:
         Raises:
             CompileError: a kernel cannot be compiled, a defect of the code generator.
         """
-        return LLVMExecutable(make_plan(program), program.variables)
+        stages = watch(program.name)
+        plan = make_plan(program, stages.rewritten if stages else None)
+        made = LLVMExecutable(plan, program.variables)
+        if stages is not None:
+            stages.planned(plan)
+            stages.generated(plan, listings(made.native))
+        return made
 
     def evaluate_node(self, inputs: Sequence[np.ndarray], node: Node) -> list[np.ndarray]:
         """One node on given values, all sizes known. Equal nodes are compiled once."""

@@ -11,13 +11,14 @@ import ctypes
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 from weakref import WeakSet
 
 import numpy as np
 
+from graphc.debug import log, runs
 from graphc.debug.explain import Known, explain
 from graphc.errors import OutOfMemoryError, OutOfRangeError
 from graphc.ir.dim import names_of
@@ -54,6 +55,10 @@ class Prepared:
     shapes: tuple[tuple[int, ...], ...]
 
 
+Turn = Callable[[Pool], int]
+"""Runs for a while; the status, negative as long as the call has not ended."""
+
+
 @final
 class LLVMExecutable:
     """A plan as machine code, with its memory. Calls from several threads take turns."""
@@ -83,31 +88,17 @@ class LLVMExecutable:
             OutOfRangeError: a check of the plan failed.
             OutOfMemoryError: the intermediate arrays or the results do not fit into memory.
         """
-        with self.lock:
-            results = self._begin(inputs, sizes)
-            with pool() as crew:
-                status = self._call(crew)
-        if status:
-            check = self.table.checks[status - 1]
-            raise OutOfRangeError(check.problem, source=check.source)
+        if not log.is_on(log.RUNS):
+            return self._whole(inputs, sizes, self._turn)
+        results, timed = self._timed(inputs, sizes)
+        log.say(log.RUNS, runs.table(self.plan.name, timed, sizes))
         return results
 
     def profile(
         self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]
     ) -> list[tuple[Step, float]]:
         """One call, kernel by kernel: each step that ran with its seconds, in order."""
-        found: list[tuple[Step, float]] = []
-        with self.lock:
-            self._begin(inputs, sizes)
-            with pool() as crew:
-                status = -1
-                while status < 0:
-                    begin = time.perf_counter()
-                    status = self._slice(crew, -1)
-                    seconds = time.perf_counter() - begin
-                    if status < 0:
-                        found.append((self.table.steps[self._position.value - 1], seconds))
-        return found
+        return self._timed(inputs, sizes)[1]
 
     def needs(self, sizes: Mapping[str, int]) -> int:
         """Bytes of the arena at these sizes."""
@@ -126,6 +117,33 @@ class LLVMExecutable:
 
     # ------------------------------------------------------------------ a call
 
+    def _whole(
+        self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int], turn: Turn
+    ) -> list[np.ndarray]:
+        with self.lock:
+            results = self._begin(inputs, sizes)
+            with pool() as crew:
+                status = self._call(crew, turn)
+        if status:
+            check = self.table.checks[status - 1]
+            raise OutOfRangeError(check.problem, source=check.source)
+        return results
+
+    def _timed(
+        self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]
+    ) -> tuple[list[np.ndarray], list[tuple[Step, float]]]:
+        found: list[tuple[Step, float]] = []
+
+        def turn(crew: Pool) -> int:
+            begin = time.perf_counter()
+            status = self._slice(crew, -1)
+            seconds = time.perf_counter() - begin
+            if status < 0:
+                found.append((self.table.steps[self._position.value - 1], seconds))
+            return status
+
+        return self._whole(inputs, sizes, turn), found
+
     def _begin(self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
         """Everything in its place; the arrays that will hold the results."""
         prepared = self._prepare(sizes)
@@ -143,12 +161,12 @@ class LLVMExecutable:
         self._position.value = 0
         return [array for array, _ in results]
 
-    def _call(self, crew: Pool) -> int:
-        """Run slices to the end; the status."""
+    def _call(self, crew: Pool, turn: Turn) -> int:
+        """Run to the end, turn by turn; the status."""
         status = -1
         try:
             while status < 0:
-                status = self._slice(crew, SLICE)
+                status = turn(crew)
         except BaseException:
             if status < 0 and self._position.value > self.table.commit:
                 self._finish(crew)
@@ -160,11 +178,14 @@ class LLVMExecutable:
         status = -1
         while status < 0:
             try:
-                status = self._slice(crew, SLICE)
+                status = self._turn(crew)
             except BaseException:
                 continue
         for variable in self.variables:
             variable.changed()
+
+    def _turn(self, crew: Pool) -> int:
+        return self._slice(crew, SLICE)
 
     def _slice(self, crew: Pool, budget: int) -> int:
         position = ctypes.addressof(self._position)

@@ -1,6 +1,6 @@
 """The graph after each pass as numbered files (`GRAPHC_DUMP`), and what a pass changed as a diff.
 
-`compiler.py` hands `observer` to the pipeline; what is said on one line per compile is in `log.py`.
+`compiler.py` hands `observer` to the pipeline; files about kernels are written by `stages.py`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,14 @@ import os
 from graphc.ir.graph import Graph
 from graphc.ir.printer import show
 from graphc.passes.pipeline import Observe, PassReport
+from graphc.schedule.kernels import safe_name
 
 CONTEXT = 1  # unchanged lines shown around a change
+
+
+def folder_of(dump: str, name: str) -> str:
+    """The folder of one function within that of `GRAPHC_DUMP`; no name leads out of it."""
+    return os.path.join(dump, safe_name(name))
 
 
 def observer(folder: str) -> Observe:
@@ -32,7 +38,7 @@ def write_text(folder: str, number: int, name: str, ending: str, text: str) -> s
     """Write one numbered file, as `20_kernel_3.loops`; its path."""
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, f"{number:02}_{name}.{ending}")
-    with open(path, "w", encoding="utf-8") as file:
+    with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text + "\n")
     return path
 

@@ -6,7 +6,7 @@ layers; `Prepared` says what the anonymous buffers stand for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from graphc.kernels.canonical import anonymous
@@ -22,6 +22,9 @@ MOST = 512
 
 _known: dict[str, tuple[Kernel, ...]] = {}
 
+Observe = Callable[[str, str, tuple[Kernel, ...]], None]
+"""Called with the name of a fused kernel, a rewrite, and the kernels that there are after it."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
@@ -32,19 +35,29 @@ class Prepared:
     names: Mapping[str, str]
 
 
-def prepared(kernel: Kernel) -> Prepared:
+def prepared(kernel: Kernel, observe: Observe | None = None) -> Prepared:
     """The kernels to run for a fused kernel."""
     common = anonymous(kernel)
     text = show(common.kernel)
-    kernels = _known.get(text)
+    kernels = None if observe else _known.get(text)
     if kernels is None:
         if len(_known) >= MOST:
             _known.clear()
-        kernels = _known[text] = _rewritten(common.kernel)
+        kernels = _known[text] = _rewritten(common.kernel, kernel.name, observe or _nobody)
     names = {f"b{i}": name for i, name in enumerate(common.buffers)}
     return Prepared(kernels, names)
 
 
-def _rewritten(kernel: Kernel) -> tuple[Kernel, ...]:
-    parts = split_phases(settled(kernel)) or (kernel,)
-    return tuple(merge_axes(k) for part in parts for k in split_for_parallelism(part))
+def _rewritten(kernel: Kernel, name: str, observe: Observe) -> tuple[Kernel, ...]:
+    observe(name, "fusion", (kernel,))
+    phases = split_phases(settled(kernel)) or (kernel,)
+    observe(name, "split_phases", phases)
+    parts = tuple(k for phase in phases for k in split_for_parallelism(phase))
+    observe(name, "split_for_parallelism", parts)
+    merged = tuple(map(merge_axes, parts))
+    observe(name, "merge_axes", merged)
+    return merged
+
+
+def _nobody(_name: str, _rewrite: str, _kernels: tuple[Kernel, ...]) -> None:
+    """Nobody watches."""

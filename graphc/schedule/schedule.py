@@ -29,17 +29,17 @@ from .fuse import Fusion, in_order
 from .group import Group
 from .kernels import Writer, check_kernel, safe_name
 from .plan import CheckStep, CopyStep, KernelStep, Place, Plan, Step, Storage
-from .prepare import prepared
+from .prepare import Observe, prepared
 from .touch import loaded, reads, writes
 
 SCHEDULE_PASSES = frozenset({"fuse", "in_place", "reuse_memory"})
 
 
-def make_plan(program: Program) -> Plan:
-    """The plan of a program."""
+def make_plan(program: Program, observe: Observe | None = None) -> Plan:
+    """The plan of a program; `observe` is told of each rewrite of a kernel."""
     results = program.graph.outputs[: program.results]
     news = program.graph.outputs[program.results :]
-    maker = _Maker(program.name, program.graph, program.disabled)
+    maker = _Maker(program.name, program.graph, program.disabled, observe)
     for i, t in enumerate(program.inputs):
         maker.leaf(t, "input", i)
     for i, v in enumerate(program.variables):
@@ -49,9 +49,11 @@ def make_plan(program: Program) -> Plan:
     return maker.plan([*results, *news], [*targets, *variables])
 
 
-def make_region_plan(name: str, region: Graph, disabled: frozenset[str]) -> Plan:
+def make_region_plan(
+    name: str, region: Graph, disabled: frozenset[str], observe: Observe | None = None
+) -> Plan:
     """The plan of a loop body or branch: parameters in, results out."""
-    maker = _Maker(name, region, disabled)
+    maker = _Maker(name, region, disabled, observe)
     for i, t in enumerate(region.inputs):
         maker.leaf(t, "parameter", i)
     targets = [
@@ -63,8 +65,11 @@ def make_region_plan(name: str, region: Graph, disabled: frozenset[str]) -> Plan
 class _Maker:
     """The storages and steps of one plan while it is made."""
 
-    def __init__(self, name: str, graph: Graph, disabled: frozenset[str]) -> None:
+    def __init__(
+        self, name: str, graph: Graph, disabled: frozenset[str], observe: Observe | None
+    ) -> None:
         self.name, self.graph, self.disabled = safe_name(name), graph, disabled
+        self.observe = observe
         self.storages: list[Storage] = []
         self.names: dict[str, int] = {}
         self.leaves: dict[Tensor, Storage] = {}
@@ -185,7 +190,7 @@ class _Maker:
     def _steps_of(self, group: Group, writer: Writer) -> None:
         if group.kind == "opaque":
             (node,) = group.nodes
-            plan = partial(make_region_plan, disabled=self.disabled)
+            plan = partial(make_region_plan, disabled=self.disabled, observe=self.observe)
             self.steps.append(opaque.step(node, self._operand, self.stored, plan))
             return
         for node in group.nodes:
@@ -229,7 +234,7 @@ class _Maker:
         own: dict[str, Storage] = {}
         labels = tuple(n.label for n in nodes)
         sources = tuple(dict.fromkeys(n.source for n in nodes))
-        found = prepared(kernel)
+        found = prepared(kernel, self.observe)
         steps = []
         for number, part in enumerate(found.kernels, start=1):
             bound: dict[str, Storage] = {}

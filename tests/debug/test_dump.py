@@ -52,4 +52,4 @@ def test_switches_choose_who_listens(tmp_path, capsys):
     assert "f 04 stabilize: " in printed
     assert "1 x log(1 + x) = log1p(x)" in printed
     assert printed.count("\nf ") + printed.startswith("f ") == len(PIPELINE)
-    assert (tmp_path / "00_input.graph").exists()
+    assert (tmp_path / "f" / "00_input.graph").exists()
