@@ -21,9 +21,9 @@ assert "llvmlite" not in sys.modules
 """
 BUILD = """
 import time
-from benchmarks import resnet
+from benchmarks.workloads import WORKLOADS, training_graph
 start = time.perf_counter()
-resnet.training_step(seed=None)
+training_graph(WORKLOADS["W5"], seed=None)
 print(time.perf_counter() - start)
 """
 COMPILE = """
