@@ -41,11 +41,13 @@ class Builder:
     def conv(
         self, x: Tensor, filters: int, size: int, stride: int = 1, pad: int = 0, bias: bool = True
     ) -> Tensor:
+        """A convolution with zeros around the image."""
         kernel = self.weight((size, size, int(x.shape[-1]), filters))
         y = nn.conv2d(x, kernel, strides=stride, padding=((pad, pad), (pad, pad)))
         return y + self.weight((filters,), 0.0) if bias else y
 
     def norm(self, x: Tensor, momentum: float = 0.9) -> Tensor:
+        """Batch normalisation that keeps running moments."""
         channels = int(x.shape[-1])
         gamma, beta = self.weight((channels,), 1.0), self.weight((channels,), 0.0)
         moments = [
@@ -60,9 +62,11 @@ class Builder:
         return y
 
     def dense(self, x: Tensor, units: int) -> Tensor:
+        """x W + b."""
         return matmul(x, self.weight((int(x.shape[-1]), units))) + self.weight((units,), 0.0)
 
     def dropout(self, x: Tensor, rate: float) -> Tensor:
+        """Zeros for a share of x, in training."""
         return nn.dropout(x, rate, self.keys.next_key()) if self.training else x
 
     def lstm(self, x: Tensor, units: int) -> Tensor:

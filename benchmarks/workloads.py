@@ -24,7 +24,7 @@ class Workload:
     """A network with the shape of one example, and how it is used.
 
     Attributes:
-        optimizer: adam or momentum; None: only inference is timed
+        optimizer: adam or sgd (with momentum 0.9); None: only inference is timed
         inference: batch sizes of inference
     """
 
@@ -47,11 +47,11 @@ class Workload:
 WORKLOADS = {
     "W1": Workload("MLP 784-256-256-10", networks.mlp, (784,), 10, 128, "adam", (1, 128)),
     "W2": Workload("small CNN 28x28", networks.small_cnn, (28, 28, 1), 10, 128, "adam", (1, 128)),
-    "W3": Workload("slides CNN 32x32", networks.slides_cnn, (32, 32, 3), 10, 64, "momentum", (1, 64)),
+    "W3": Workload("slides CNN 32x32", networks.slides_cnn, (32, 32, 3), 10, 64, "sgd", (1, 64)),
     "W4": Workload("LSTM-128, 28 rows", networks.lstm, (28, 28), 10, 128, "adam", (1, 128)),
-    "W5": Workload("ResNet-50", networks.resnet50, (224, 224, 3), 1000, 8, "momentum", (1, 8)),
+    "W5": Workload("ResNet-50", networks.resnet50, (224, 224, 3), 1000, 8, "sgd", (1, 8)),
     "W6": Workload("VGG-16", networks.vgg16, (224, 224, 3), 1000, 8, None, (1,)),
-    "W7": Workload("GoogLeNet", networks.googlenet, (224, 224, 3), 1000, 8, "momentum", (1,)),
+    "W7": Workload("GoogLeNet", networks.googlenet, (224, 224, 3), 1000, 8, "sgd", (1,)),
 }
 # fmt: on
 
