@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from graphc.ir.dim import Size, ceil_div, product
 from graphc.kernels.build import as_index, load, reduce
-from graphc.kernels.kernel import Axis, Buffer, Expr, Kernel
+from graphc.kernels.kernel import Axis, Buffer, Expr, Kernel, Load
 from graphc.kernels.settle import moved_store
-from graphc.kernels.walk import rebuild
+from graphc.kernels.walk import buffers_of, rebuild, walk
 
 from .body import Body
 from .contract_loops import Driver, loops_of
@@ -95,7 +95,9 @@ class _Emission:
         to = entry.scratch[number]
         items = emit_panels(entry, c.kernel, c.b[i], panels, self.plan.n, to)
         entry.f.give_back()
-        return Phase(name, items)
+        names = [b.name for b in buffers_of(self.kernel)]
+        read = {e.buffer.name for e in walk([c.b[i]]) if isinstance(e, Load)}
+        return Phase(name, items, tuple(sorted(map(names.index, read))))
 
     def finish(self, panels: int, sums: Sequence[Buffer]) -> Phase:
         """Totals from the partial results of items, in the order of the items."""

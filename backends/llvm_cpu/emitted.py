@@ -18,6 +18,9 @@ class Phase:
 
     function_name: str
     items: Size
+    reads: tuple[int, ...] = ()
+    """Of a phase that only fills the scratch buffer of its own number: the numbers of the buffers
+    that it reads. Where these do not change, neither does what it prepares."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphc import dtypes
 from graphc.dtypes import DType
@@ -85,7 +85,7 @@ def _kernel(step: KernelStep) -> Form:
     emitted, write = emission(common.kernel, text)
     sizes = tuple(map(named, common.sizes))
     meaning: dict[str, Size] = dict(zip(size_names(common.kernel), sizes))
-    phases = tuple(Phase(p.function_name, substitute(p.items, meaning)) for p in emitted.phases)
+    phases = tuple(replace(p, items=substitute(p.items, meaning)) for p in emitted.phases)
     scratch = tuple(_scratch(d, substitute(n, meaning)) for d, n in emitted.scratch)
     pointers = (*(step.bound[n] for n in common.buffers), *scratch)
     unit = jit.Unit(f"kernel\n{text}", write, tuple(p.function_name for p in phases))
@@ -115,7 +115,7 @@ def emit(kernel: Kernel, target: Target) -> tuple[Emitted, Module]:
 
 def encoded(emitted: Emitted) -> bytes:
     """As it is kept in the cache."""
-    phases = [[p.function_name, str(p.items)] for p in emitted.phases]
+    phases = [[p.function_name, str(p.items), p.reads] for p in emitted.phases]
     scratch = [[d.name, str(n)] for d, n in emitted.scratch]
     return json.dumps([phases, scratch]).encode()
 
@@ -124,7 +124,7 @@ def decoded(data: bytes) -> Emitted:
     """The inverse of `encoded`."""
     phases, scratch = json.loads(data)
     return Emitted(
-        tuple(Phase(name, parse_size(items)) for name, items in phases),
+        tuple(Phase(name, parse_size(items), tuple(reads)) for name, items, reads in phases),
         tuple((dtypes.BY_NAME[d], parse_size(n)) for d, n in scratch),
     )
 

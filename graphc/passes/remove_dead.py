@@ -12,7 +12,7 @@ from .regions import count, region, reordered, used_inputs
 
 
 def remove_dead(given: Graph, options: Options) -> Graph:
-    """Loops carry, compute and return only what is read; so do branches.
+    """Loops carry, compute and return only what is read, and nothing twice; so do branches.
 
     last, unused = scan(f, (a, b), xs)  ->  last = scan(f', a, xs)
     """
@@ -83,17 +83,21 @@ def _part(given: Graph, inputs: set[int], outputs: set[int]) -> Graph:
 def _loop(
     node: Node, inputs: tuple[Tensor, ...], kept: tuple[set[int], set[int]]
 ) -> tuple[Tensor, ...]:
-    outs, ins = kept
-    carries = count(node, "carries")
+    needed, ins = kept
+    carries, body = count(node, "carries"), region(node, "body")
+    first: dict[Tensor, int] = {}
+    same = [i if i < carries else first.setdefault(t, i) for i, t in enumerate(body.outputs)]
+    outs = {same[i] for i in needed}
     attrs = dict(node.attrs)
-    attrs["body"] = _part(region(node, "body"), ins, outs)
+    attrs["body"] = _part(body, ins, outs)
     attrs["carries"] = sum(i < carries for i in outs)
     if node.op is while_op:
         attrs["condition"] = _part(region(node, "condition"), ins, {0})
     else:
         attrs["scanned"] = sum(carries <= i < carries + count(node, "scanned") for i in ins)
     made = apply(node.op, tuple(inputs[i] for i in sorted(ins)), attrs, node.source)
-    return _placed(node, made, outs)
+    placed = _placed(node, made, outs)
+    return tuple(placed[i] for i in same)
 
 
 def _cond(

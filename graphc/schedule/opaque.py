@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, cast
 
 from graphc.errors import NotSupportedError
 from graphc.ir.dim import Size
-from graphc.ir.graph import Graph
+from graphc.ir.graph import Graph, graph
 from graphc.ir.node import Node, Tensor
 from graphc.ops import control, index
 
@@ -61,9 +61,27 @@ def _scan(
     node: Node, ins: tuple[Storage, ...], outs: tuple[Storage, ...], plan: MakePlan
 ) -> ScanStep:
     carries, scanned = cast(int, node.attrs["carries"]), cast(int, node.attrs["scanned"])
-    body = plan(f"{node.label}_body", cast(Graph, node.attrs["body"]))
+    region = cast(Graph, node.attrs["body"])
+    after = _stacked(region, carries, region.outputs)
+    before = {i: n for i, n in _stacked(region, carries, region.inputs).items() if i not in after}
+    stacks = {*after.values(), *before.values()}
+    rest = [n for n in range(len(outs)) if n not in stacks]
+    body = plan(f"{node.label}_body", graph(region.inputs, [region.outputs[n] for n in rest]))
     return ScanStep(
         body, cast(Size, node.attrs["length"]), cast(bool, node.attrs["reverse"]),
         ins[:carries], ins[carries : carries + scanned], ins[carries + scanned :],
-        outs[:carries], outs[carries:],
+        outs[:carries], tuple(outs[n] for n in rest[carries:]),
+        tuple((i, outs[n]) for i, n in before.items()),
+        tuple((i, outs[n]) for i, n in after.items()),
     )  # fmt: skip
+
+
+def _stacked(region: Graph, carries: int, among: Sequence[Tensor]) -> dict[int, int]:
+    """For carries that are stacked as they are, the number of the result that stacks them."""
+    found: dict[int, int] = {}
+    for i, carry in enumerate(among[:carries]):
+        rows = [n for n, t in enumerate(region.outputs) if n >= carries and t is carry]
+        alone = sum(t is carry for t in among[:carries]) == 1
+        if rows and alone:
+            found[i] = rows[0]
+    return found

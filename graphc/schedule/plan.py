@@ -86,6 +86,9 @@ class ScanStep:
     Its parameters are the carries (first `init`, then the body's results), row t of each of `xs`,
     and the captured storages; its results are the carries and row t of each of `ys`. After the last
     turn the carries are in `final` (`init` itself if length is 0).
+
+    `before` and `after` are pairs (number of a carry, storage): row t of the storage is the carry
+    before or after turn t, which costs no copy.
     """
 
     body: Plan
@@ -96,6 +99,8 @@ class ScanStep:
     captured: tuple[Storage, ...]
     final: tuple[Storage, ...]
     ys: tuple[Storage, ...]
+    before: tuple[tuple[int, Storage], ...] = ()
+    after: tuple[tuple[int, Storage], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

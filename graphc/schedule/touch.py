@@ -48,8 +48,8 @@ def writes(step: Step) -> tuple[Storage, ...]:
             return (values, indices)
         case CumulativeStep(y=y):
             return (y,)
-        case ScanStep(final=final, ys=ys):
-            return (*final, *ys)
+        case ScanStep(final=final, ys=ys, before=before, after=after):
+            return (*final, *ys, *(rows for _, rows in (*before, *after)))
         case WhileStep(final=final):
             return final
         case CondStep(results=results):

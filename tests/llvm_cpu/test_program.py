@@ -185,7 +185,7 @@ def test_profile_names_every_kernel() -> None:
 
 
 def test_emission_is_kept_beside_the_object() -> None:
-    emitted = Emitted((Phase("a", 3 * n + 1), Phase("b", 7)), ((dtypes.bfloat16, n * m),))
+    emitted = Emitted((Phase("a", 3 * n + 1), Phase("b", 7, (0, 2))), ((dtypes.bfloat16, n * m),))
     assert kernels.decoded(kernels.encoded(emitted)) == emitted
 
 

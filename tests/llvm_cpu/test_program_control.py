@@ -53,6 +53,32 @@ def test_scan_with_carry_rows_and_captured_values(reverse: bool) -> None:
         np.testing.assert_allclose(ys, want, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_carries_that_are_stacked_before_and_after_each_turn(reverse: bool) -> None:
+    """c, d = c + d, d * x[t]; rows of c before and of d after each turn, without copies."""
+    c, d, x = (parameter(name, i, (m,)) for i, name in enumerate("cdx"))
+    e, g = answer("e", 0, (m,)), answer("g", 1, (m,))
+    body = plan(point(e, plus, c, d), point(g, times, d, x))
+    ins = [given("c0", (m,)), given("d0", (m,), 1)]
+    xs = given("xs", (n, m), 2)
+    outs = [result("c", (m,)), result("d", (m,), 1)]
+    cs, ds = result("cs", (n, m), 2), result("ds", (n, m), 3)
+    step = ScanStep(
+        body, n, reverse, tuple(ins), (xs,), (), tuple(outs), (), ((0, cs),), ((1, ds),)
+    )
+    executable = LLVMExecutable(plan(step, storages=(*ins, xs, *outs, cs, ds)))
+    for length in (3, 0, 1, 2, 9):
+        rows = np.random.default_rng(0).integers(-2, 3, (length, 5)).astype(np.float32)
+        first, second = np.arange(5, dtype=np.float32), np.ones(5, np.float32)
+        got = executable.run([first, second, rows], {"n": length, "m": 5})
+        before, after = np.zeros_like(rows), np.zeros_like(rows)
+        for t in reversed(range(length)) if reverse else range(length):
+            before[t], after[t] = first, second * rows[t]
+            first, second = first + second, second * rows[t]
+        for a, b in zip(got, (first, second, before, after), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_carries_may_change_places() -> None:
     """a, b = b, a + b: each turn reads both before the next overwrites either."""
     a, b = parameter("a", 0, (), dtypes.int64), parameter("b", 1, (), dtypes.int64)

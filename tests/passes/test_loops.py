@@ -162,6 +162,19 @@ def test_unread_carries_rows_and_captures_are_dropped():
     assert_equal(given, after)
 
 
+def test_rows_that_are_returned_twice_are_computed_once():
+    def step(state, row):
+        new = tanh(state + row[:, :3])
+        return new, (new * 2, new, new * 2, new)
+
+    last, rows = control.scan(step, start, xs)
+    given = graph(INPUTS, [last, *rows])
+    after = remove_dead(given, OPTIONS)
+    (loop,) = loops(after)
+    assert len(loop.outputs) == 3
+    assert_equal(given, after)
+
+
 def test_dead_results_of_inner_loops_and_branches_are_dropped():
     def inner(row):
         return control.scan(lambda c, r: ((c[0] + r, c[1] * r), None), (b, b), row[:, :3])[0]

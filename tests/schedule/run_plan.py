@@ -108,10 +108,14 @@ def scan(step: ScanStep, memory: Memory, sizes: Mapping[str, int]) -> None:
     captured = [memory[s] for s in step.captured]
     for t in reversed(range(length)) if step.reverse else range(length):
         rows = [memory[s][t] for s in step.xs]
+        for i, s in step.before:
+            memory[s][t] = carry[i]
         results = call(step.body, [*carry, *rows, *captured], sizes)
         carry = results[: len(carry)]
         for s, value in zip(step.ys, results[len(carry) :]):
             memory[s][t] = value
+        for i, s in step.after:
+            memory[s][t] = carry[i]
     for s, value in zip(step.final, carry):
         memory[s][...] = value
 
