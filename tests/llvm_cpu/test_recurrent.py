@@ -86,9 +86,10 @@ def test_panels_of_captured_weights_are_packed_once() -> None:
     a, h = random.standard_normal((WIDTH, WIDTH), np.float32), np.ones((33, WIDTH), np.float32)
     want = h.astype(np.float64) @ np.linalg.matrix_power(a.T.astype(np.float64), STEPS)
     np.testing.assert_allclose(f(a, h), want, rtol=1e-4, atol=1e-4 * np.abs(want).max())
-    assert isinstance(f.executable, LLVMExecutable)
-    (product,) = (s for s in all_steps(f.executable.plan) if not isinstance(s, ScanStep))
-    phases = f.executable.native[product].phases
-    ran = [step for step, _ in f.executable.profile([a, h], {"batch": 33})]
+    executable = f.executable
+    assert isinstance(executable, LLVMExecutable)
+    (product,) = (s for s in all_steps(executable.plan) if not isinstance(s, ScanStep))
+    phases = executable.native[product].phases
+    ran = [step for step, _ in executable.profile([a, h], {"batch": 33})]
     assert len(phases) == 2
     assert ran.count(product) == STEPS + 1
