@@ -30,7 +30,7 @@ format: $(VENV)/dev.stamp
 	$(RUN) -m ruff check --fix $(CODE)
 
 bench: $(VENV)/dev.stamp
-	$(RUN) -m benchmarks
+	$(RUN) -m benchmarks $(if $(PEERS),--environments $(PEERS)) $(BENCH)
 
 clean:
 	rm -rf build out $(VENV)

@@ -1,70 +1,182 @@
-"""`make bench`: how long the first and the later steps of training take, per network."""
+"""`make bench`: each workload in graphc and in every framework that is installed, in turn.
+
+    python -m benchmarks [W1 W5 ..] [--train | --infer] [--environments FOLDER] [--quick]
+
+Prints one table and writes it to `benchmarks/results/<machine>.md`.
+"""
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import datetime
+import math
+import subprocess
+import sys
 
-import numpy as np
+from graphc.backends.llvm_cpu.host import available_cores
+from graphc.backends.llvm_cpu.pool import Pool
 
-from graphc.frontend import demo
-from graphc.frontend.layers import Dense, Dropout, Input
-from graphc.frontend.models import Sequential
+from . import count, machine, record
+from .interleave import interleaved, medians, ratio
+from .networks import WORKLOADS
+from .peers import OURS, PEERS
+from .peers.environments import python_of
+from .peers.process import ROOT, Process
+from .record import Row
 
-
-@dataclass(frozen=True)
-class Case:
-    """A network and the form of its data."""
-
-    name: str
-    build: Callable[[str | None], Sequential]
-    shape: tuple[int, ...]
-    batch: int
+SAME, SAME_AT_RANDOM = 0.01, 0.5
+"""How far first losses and mean logits may differ: without and with dropout."""
 
 
-def mlp(target: str | None) -> Sequential:
-    model = Sequential([Input((784,))])
-    for _ in range(2):
-        model.add(Dense(256, activation="relu"))
-        model.add(Dropout(0.4))
-    model.add(Dense(10, activation="softmax"))
-    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"], target=target)
-    return model
+def options(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("workloads", nargs="*", help=f"of {', '.join(WORKLOADS)}; all by default")
+    parser.add_argument("--train", action="store_true", help="training steps only")
+    parser.add_argument("--infer", action="store_true", help="inference only")
+    parser.add_argument("--peers", help="names with commas; all that are installed by default")
+    parser.add_argument("--environments", help="a folder of virtual environments with peers")
+    parser.add_argument("--python", action="append", default=[], metavar="PACKAGE=PYTHON")
+    parser.add_argument("--threads", type=int, default=available_cores())
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.25, help="of each turn, at least")
+    parser.add_argument("--quick", action="store_true", help="3 short rounds, nothing written")
+    parser.add_argument("--resume", action="store_true", help="skip rows measured at this commit")
+    given = parser.parse_args(arguments)
+    if given.quick:
+        given.rounds, given.seconds = 3, 0.05
+    given.workloads = given.workloads or list(WORKLOADS)
+    return given
 
 
-CASES = (
-    Case("cnn 53,578, batch 64", lambda target: demo.network(target, seed=1), (28, 28, 1), 64),
-    Case("mlp 269,322, batch 32", mlp, (784,), 32),
-    Case("mlp 269,322, batch 256", mlp, (784,), 256),
-)
+def wanted(given: argparse.Namespace) -> list[tuple[str, bool, int]]:
+    """(workload, training, batch) of each row, training before inference."""
+    found: list[tuple[str, bool, int]] = []
+    for name in given.workloads:
+        w = WORKLOADS[name]
+        if w.optimizer and not given.infer:
+            found.append((name, True, w.batch))
+        if not given.train:
+            found += [(name, False, batch) for batch in w.inference]
+    return found
 
 
-def measure(case: Case, target: str | None, repeats: int) -> tuple[float, float]:
-    """Seconds of the first step, which compiles, and the median of later ones."""
-    random = np.random.default_rng(0)
-    x = random.random((case.batch, *case.shape), np.float32)
-    y = random.integers(0, 10, case.batch, np.int32)
-    model = case.build(target)
-    seconds: list[float] = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        model.train_on_batch(x, y)
-        seconds.append(time.perf_counter() - start)
-    return seconds[0], statistics.median(seconds[1:])
+def peers_for(given: argparse.Namespace, workload: str, train: bool) -> dict[str, str]:
+    """Peer -> interpreter, for those that have this workload."""
+    named = dict(pair.split("=", 1) for pair in given.python)
+    asked = given.peers.split(",") if given.peers else [n for n, p in PEERS.items() if not p.asked]
+    found: dict[str, str] = {}
+    for name in dict.fromkeys([OURS, *asked]):
+        peer = PEERS[name]
+        fits = (peer.trains or not train) and (not peer.only or workload in peer.only)
+        python = python_of(name, named, given.environments) if fits else None
+        if python:
+            found[name] = python
+    return found
+
+
+def measure(given: argparse.Namespace, workload: str, train: bool, batch: int) -> Row:
+    """Start all peers, let them take turns, end them."""
+    pythons = peers_for(given, workload, train)
+    processes = {name: Process(name, python, given.threads) for name, python in pythons.items()}
+    failed: dict[str, str] = {}
+    try:
+        versions = prepared(processes, failed, workload, train, batch)
+        turns = {
+            name: lambda p=process: turn(p, given.seconds, failed)
+            for name, process in processes.items()
+            if name not in failed
+        }
+        pool = Pool(given.threads)
+        peak = machine.fma_peak(pool)
+        seconds = interleaved(turns, given.rounds)
+        peak = max(peak, machine.fma_peak(pool))
+        pool.close()
+    finally:
+        for process in processes.values():
+            process.close()
+    flops = count.flops(WORKLOADS[workload], batch, train)
+    command = " ".join(["python -m benchmarks", *sys.argv[1:]])
+    date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
+    return Row(workload, train, batch, given.threads, seconds, failed, versions, flops, peak,
+               date, commit(), command)  # fmt: skip
+
+
+def prepared(
+    processes: dict[str, Process], failed: dict[str, str], workload: str, train: bool, batch: int
+) -> dict[str, str]:
+    """Build the workload everywhere, and see that all compute the same; versions of everything."""
+    for process in processes.values():
+        process.send("prepare", workload=workload, train=train, batch=batch)
+    versions: dict[str, str] = {"python": sys.version.split()[0]}
+    answers: dict[str, float] = {}
+    for name, process in processes.items():
+        reply = process.answer()
+        if "error" in reply:
+            failed[name] = str(reply["error"])
+        else:
+            answers[name] = float(str(reply["answer"]))
+            versions |= dict(reply["versions"])  # pyright: ignore[reportCallIssue, reportArgumentType]
+    random = train and count.counted(WORKLOADS[workload], 1).drops
+    failed |= differing(answers, SAME_AT_RANDOM if random else SAME)
+    return versions
+
+
+def differing(answers: dict[str, float], tolerance: float) -> dict[str, str]:
+    """Who computes something else than graphc, if graphc computes."""
+    if OURS not in answers:
+        return {}
+    right = answers[OURS]
+    return {
+        name: f"computes something else: {answer:.6g} instead of {right:.6g}"
+        for name, answer in answers.items()
+        if not math.isclose(answer, right, rel_tol=tolerance)
+    }
+
+
+def turn(process: Process, seconds: float, failed: dict[str, str]) -> float | None:
+    """One peer's part of a round."""
+    reply = process.ask("time", seconds=seconds)
+    if "error" in reply:
+        failed[process.name] = str(reply["error"])
+        return None
+    return float(str(reply["seconds"]))
+
+
+def commit() -> str:
+    """The commit that is checked out, with a plus if there is more."""
+    git = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=10", "--dirty=+"]
+    done = subprocess.run(git, capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
+
+
+def shown(row: Row) -> str:
+    """One row as a line for the terminal."""
+    middle = sorted(medians(row.seconds).items(), key=lambda item: item[1])
+    parts = [f"{name} {record.milliseconds(t)}" for name, t in middle]
+    if OURS in row.seconds:
+        parts += [f"x{ratio(row.seconds, OURS, n):.3f} of {n}" for n, _ in middle if n != OURS][:1]
+        share = row.flops / row.peak / medians(row.seconds)[OURS]
+        parts.append(f"{share:.0%} of FMA bound")
+    parts += [f"{name} failed: {why}" for name, why in row.failed.items()]
+    return f"{row.key}: {', '.join(parts)}"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--target", help="the backend")
-    parser.add_argument("--repeats", type=int, default=30)
-    given = parser.parse_args()
-    print(f"{'training step':<26}{'first, s':>10}{'later, ms':>12}{'images/s':>12}")
-    for case in CASES:
-        first, later = measure(case, given.target, given.repeats)
-        print(f"{case.name:<26}{first:>10.2f}{later * 1e3:>12.2f}{case.batch / later:>12,.0f}")
+    given = options()
+    file = record.RESULTS / f"{machine.short_name()}.json"
+    rows, now = record.load(file), commit()
+    measured: dict[str, Row] = {}
+    for workload, train, batch in wanted(given):
+        key = record.key_of(workload, train, batch, given.threads)
+        if given.resume and key in rows and rows[key].commit == now:
+            continue
+        row = measured[key] = measure(given, workload, train, batch)
+        print(shown(row), flush=True)
+        if not given.quick:
+            rows[key] = row
+            record.store(file, rows)
+            file.with_suffix(".md").write_text(record.page(machine.described(), rows.values()))
+    print(f"\n{record.page(machine.described(), measured.values() or rows.values())}")
 
 
 if __name__ == "__main__":

@@ -1,116 +1,138 @@
-"""The networks that are timed, over the DSL: W1 to W7 of `workloads.py`.
+"""The networks that are timed, W1 to W7, written once over the layers that every framework has.
 
-LeNet-like and residual networks as in their papers: ResNet-50 v1.5 (He, Zhang, Ren, Sun 2015, table
-1, the stride in the 3x3), VGG-16 (Simonyan, Zisserman 2014, table 1 D), GoogLeNet (Szegedy et al.
-2014, table 1) with biases and without local response normalisation and auxiliary heads.
+ResNet-50 v1.5 (He, Zhang, Ren, Sun 2015, table 1, the stride in the 3x3), VGG-16 (Simonyan,
+Zisserman 2014, table 1 D), GoogLeNet (Szegedy et al. 2014, table 1) with biases and without local
+response normalisation and auxiliary heads. Nothing here imports a framework.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from graphc.frontend import seeds
-from graphc.ir.node import Tensor
-from graphc.ops import control, elementwise, leaf, movement, nn, reduce
-from graphc.ops.matmul import matmul
-from graphc.ops.variable import Variable, variable
+T = TypeVar("T")
+W = TypeVar("W")
 
 
-class Builder:
-    """Layers that keep their weights. Without a seed kernels are zero; if not `training`, batch
-    normalisation uses the moments it has and dropout does nothing."""
-
-    def __init__(self, training: bool, seed: int | None = 0) -> None:
-        self.training = training
-        self.random = None if seed is None else np.random.default_rng(seed)
-        self.weights: list[Variable] = []
-        self.updates: dict[Variable, Tensor] = {}
-        self.keys = seeds.SeedGenerator(1)
-
-    def weight(self, shape: tuple[int, ...], fill: float | None = None) -> Variable:
-        """Another trained weight: He's normal values, or all the same."""
-        value = np.full(shape, fill or 0.0, np.float32)
-        if fill is None and self.random is not None:
-            spread = (2.0 / np.prod(shape[:-1])) ** 0.5
-            value = self.random.standard_normal(shape, np.float32) * np.float32(spread)
-        self.weights.append(variable(value, name="weight"))
-        return self.weights[-1]
+class Builder(Protocol[T]):
+    """Layers of one framework. Pictures are (batch, height, width, channels) in the data."""
 
     def conv(
-        self, x: Tensor, filters: int, size: int, stride: int = 1, pad: int = 0, bias: bool = True
-    ) -> Tensor:
-        """A convolution with zeros around the image."""
-        kernel = self.weight((size, size, int(x.shape[-1]), filters))
-        y = nn.conv2d(x, kernel, strides=stride, padding=((pad, pad), (pad, pad)))
-        return y + self.weight((filters,), 0.0) if bias else y
+        self, x: T, filters: int, size: int, stride: int = 1, pad: int = 0, bias: bool = True
+    ) -> T:
+        """A square convolution with zeros around the image."""
+        ...
 
-    def norm(self, x: Tensor, momentum: float = 0.9) -> Tensor:
+    def norm(self, x: T) -> T:
         """Batch normalisation that keeps running moments."""
-        channels = int(x.shape[-1])
-        gamma, beta = self.weight((channels,), 1.0), self.weight((channels,), 0.0)
-        moments = [
-            variable(np.full(channels, start, np.float32), name="moment", trainable=False)
-            for start in (0, 1)
-        ]
-        if not self.training:
-            return nn.batch_norm_inference(x, *moments, gamma, beta)
-        y, mean, spread = nn.batch_norm(x, gamma, beta)
-        for old, new in zip(moments, (mean, spread), strict=True):
-            self.updates[old] = old * momentum + new * (1 - momentum)
-        return y
+        ...
 
-    def dense(self, x: Tensor, units: int) -> Tensor:
+    def dense(self, x: T, units: int) -> T:
         """x W + b."""
-        return matmul(x, self.weight((int(x.shape[-1]), units))) + self.weight((units,), 0.0)
+        ...
 
-    def dropout(self, x: Tensor, rate: float) -> Tensor:
+    def lstm(self, x: T, units: int) -> T:
+        """The last state of an LSTM (Hochreiter, Schmidhuber 1997, with forget gates) whose gates
+        stand in the order input, forget, cell, output."""
+        ...
+
+    def dropout(self, x: T, rate: float) -> T:
         """Zeros for a share of x, in training."""
-        return nn.dropout(x, rate, self.keys.next_key()) if self.training else x
+        ...
 
-    def lstm(self, x: Tensor, units: int) -> Tensor:
-        """The last state of an LSTM (Hochreiter, Schmidhuber 1997, with forget gates)."""
-        inner = self.weight((units, 4 * units))
-        rows = movement.transpose(self.dense(x, 4 * units), (1, 0, 2))
+    def relu(self, x: T) -> T:
+        """max(x, 0)"""
+        ...
 
-        def step(carry: tuple[Tensor, Tensor], row: Tensor) -> tuple[tuple[Tensor, Tensor], None]:
-            h, c = carry
-            gates = row + matmul(h, inner)
-            i, f, g, o = (gates[:, k * units : (k + 1) * units] for k in range(4))
-            kept = elementwise.mul(elementwise.sigmoid(f), c)
-            c = kept + elementwise.sigmoid(i) * elementwise.tanh(g)
-            return (elementwise.sigmoid(o) * elementwise.tanh(c), c), None
+    def max_pool(self, x: T, size: int, stride: int, pad: int = 0) -> T:
+        """The largest element of each window."""
+        ...
 
-        zero = leaf.zeros((x.shape[0], units))
-        (h, _), _ = control.scan(step, (zero, zero), rows)
-        return h
+    def mean(self, x: T) -> T:
+        """The mean of each channel: (batch, channels)."""
+        ...
+
+    def flatten(self, x: T) -> T:
+        """(batch, everything else)"""
+        ...
+
+    def add(self, x: T, y: T) -> T:
+        """x + y"""
+        ...
+
+    def concat(self, xs: Sequence[T]) -> T:
+        """The channels of pictures one after the other."""
+        ...
 
 
-Network = Callable[[Builder, Tensor], Tensor]
+Network = Callable[[Builder[T], T], T]
+Layout = Callable[[np.ndarray], np.ndarray]
+
+
+class Weights(Generic[W]):
+    """The weights of a network in the order in which its layers ask for them.
+
+    The first pass makes them, the same numbers for every framework; after `restart` the same
+    weights are given again. Without a seed random ones are zero.
+    """
+
+    def __init__(self, convert: Callable[[np.ndarray], W], seed: int | None = 0) -> None:
+        self.convert = convert
+        self.values: list[W] = []
+        self._random = None if seed is None else np.random.default_rng(seed)
+        self._position = 0
+
+    def restart(self, values: list[W] | None = None) -> None:
+        """Begin another pass, over other values if there are any."""
+        self.values = self.values if values is None else values
+        self._position = 0
+
+    def normal(self, shape: tuple[int, ...], layout: Layout = lambda a: a) -> W:
+        """The next weight: He's normal values, (.., inputs, outputs) before the layout."""
+        return self._next(lambda: layout(self._normal(shape)))
+
+    def constant(self, size: int, fill: float) -> W:
+        """The next weight: a row of the same number."""
+        return self._next(lambda: np.full(size, fill, np.float32))
+
+    def _normal(self, shape: tuple[int, ...]) -> np.ndarray:
+        if self._random is None:
+            return np.zeros(shape, np.float32)
+        spread = np.float32((2.0 / np.prod(shape[:-1])) ** 0.5)
+        return self._random.standard_normal(shape, np.float32) * spread
+
+    def _next(self, make: Callable[[], np.ndarray]) -> W:
+        if self._position == len(self.values):
+            self.values.append(self.convert(np.ascontiguousarray(make())))
+        self._position += 1
+        return self.values[self._position - 1]
+
 
 # ---------------------------------------------------------------------------- small
 
 
-def mlp(b: Builder, x: Tensor) -> Tensor:
+def mlp(b: Builder[T], x: T) -> T:
     for _ in range(2):
-        x = b.dropout(nn.relu(b.dense(x, 256)), 0.4)
+        x = b.dropout(b.relu(b.dense(x, 256)), 0.4)
     return b.dense(x, 10)
 
 
-def small_cnn(b: Builder, x: Tensor) -> Tensor:
+def small_cnn(b: Builder[T], x: T) -> T:
     for _ in range(2):
-        x = nn.max_pool(nn.relu(b.conv(x, 64, 3)), 2)
-    return b.dense(b.dropout(movement.flatten(x, 1), 0.2), 10)
+        x = b.max_pool(b.relu(b.conv(x, 64, 3)), 2, 2)
+    return b.dense(b.dropout(b.flatten(x), 0.2), 10)
 
 
-def slides_cnn(b: Builder, x: Tensor) -> Tensor:
-    x = nn.relu(b.conv(x, 32, 3))
-    x = nn.relu(b.conv(x, 64, 3, stride=2))
-    return b.dense(nn.relu(b.dense(movement.flatten(x, 1), 128)), 10)
+def slides_cnn(b: Builder[T], x: T) -> T:
+    x = b.relu(b.conv(x, 32, 3))
+    x = b.relu(b.conv(x, 64, 3, stride=2))
+    return b.dense(b.relu(b.dense(b.flatten(x), 128)), 10)
 
 
-def lstm(b: Builder, x: Tensor) -> Tensor:
+def lstm(b: Builder[T], x: T) -> T:
     return b.dense(b.lstm(x, 128), 10)
 
 
@@ -119,28 +141,28 @@ def lstm(b: Builder, x: Tensor) -> Tensor:
 STAGES = ((3, 64, 1), (4, 128, 2), (6, 256, 2), (3, 512, 2))  # blocks, filters, first stride
 
 
-def resnet50(b: Builder, x: Tensor) -> Tensor:
-    def block(x: Tensor, filters: int, size: int, stride: int = 1) -> Tensor:
+def resnet50(b: Builder[T], x: T) -> T:
+    def block(x: T, filters: int, size: int, stride: int = 1) -> T:
         return b.norm(b.conv(x, filters, size, stride, size // 2, bias=False))
 
-    x = nn.max_pool(nn.relu(block(x, 64, 7, 2)), 3, 2, ((1, 1), (1, 1)))
+    x = b.max_pool(b.relu(block(x, 64, 7, 2)), 3, 2, 1)
     for count, filters, first in STAGES:
         for i in range(count):
             stride = first if i == 0 else 1
-            y = nn.relu(block(x, filters, 1))
-            y = block(nn.relu(block(y, filters, 3, stride)), 4 * filters, 1)
-            x = nn.relu(y + (block(x, 4 * filters, 1, stride) if i == 0 else x))
-    return b.dense(reduce.mean(x, axis=(1, 2)), 1000)
+            y = b.relu(block(x, filters, 1))
+            y = block(b.relu(block(y, filters, 3, stride)), 4 * filters, 1)
+            x = b.relu(b.add(y, block(x, 4 * filters, 1, stride) if i == 0 else x))
+    return b.dense(b.mean(x), 1000)
 
 
-def vgg16(b: Builder, x: Tensor) -> Tensor:
+def vgg16(b: Builder[T], x: T) -> T:
     for filters, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
         for _ in range(count):
-            x = nn.relu(b.conv(x, filters, 3, pad=1))
-        x = nn.max_pool(x, 2)
-    x = movement.flatten(x, 1)
+            x = b.relu(b.conv(x, filters, 3, pad=1))
+        x = b.max_pool(x, 2, 2)
+    x = b.flatten(x)
     for _ in range(2):
-        x = b.dropout(nn.relu(b.dense(x, 4096)), 0.5)
+        x = b.dropout(b.relu(b.dense(x, 4096)), 0.5)
     return b.dense(x, 1000)
 
 
@@ -153,25 +175,62 @@ INCEPTIONS = (
 )  # fmt: skip
 
 
-def googlenet(b: Builder, x: Tensor) -> Tensor:
-    def conv(x: Tensor, filters: int, size: int, stride: int = 1) -> Tensor:
-        return nn.relu(b.conv(x, filters, size, stride, size // 2))
+def googlenet(b: Builder[T], x: T) -> T:
+    def conv(x: T, filters: int, size: int, stride: int = 1) -> T:
+        return b.relu(b.conv(x, filters, size, stride, size // 2))
 
-    def pool(x: Tensor, stride: int = 2) -> Tensor:
-        return nn.max_pool(x, 3, stride, ((1, 1), (1, 1)))
-
-    x = pool(conv(x, 64, 7, 2))
-    x = pool(conv(conv(x, 64, 1), 192, 3))
+    x = b.max_pool(conv(x, 64, 7, 2), 3, 2, 1)
+    x = b.max_pool(conv(conv(x, 64, 1), 192, 3), 3, 2, 1)
     for widths in INCEPTIONS:
         if widths is None:
-            x = pool(x)
+            x = b.max_pool(x, 3, 2, 1)
             continue
         one, before3, three, before5, five, after = widths
         branches = [
             conv(x, one, 1),
             conv(conv(x, before3, 1), three, 3),
             conv(conv(x, before5, 1), five, 5),
-            conv(pool(x, 1), after, 1),
+            conv(b.max_pool(x, 3, 1, 1), after, 1),
         ]
-        x = movement.concat(branches, axis=-1)
-    return b.dense(b.dropout(reduce.mean(x, axis=(1, 2)), 0.4), 1000)
+        x = b.concat(branches)
+    return b.dense(b.dropout(b.mean(x), 0.4), 1000)
+
+
+# ---------------------------------------------------------------------------- the table
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A network with the shape of one example, and how it is used.
+
+    Attributes:
+        optimizer: adam (rate 0.001) or sgd (rate 0.01, momentum 0.9); None: only inference is timed
+        inference: batch sizes of inference
+    """
+
+    title: str
+    network: Network
+    shape: tuple[int, ...]
+    classes: int
+    batch: int
+    optimizer: str | None
+    inference: tuple[int, ...]
+
+    def data(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
+        """The same examples for everybody."""
+        random = np.random.default_rng(0)
+        x = random.standard_normal((batch, *self.shape), np.float32)
+        return x, random.integers(0, self.classes, batch).astype(np.int32)
+
+
+# fmt: off
+WORKLOADS = {
+    "W1": Workload("MLP 784-256-256-10", mlp, (784,), 10, 128, "adam", (1, 128)),
+    "W2": Workload("small CNN 28x28", small_cnn, (28, 28, 1), 10, 128, "adam", (1, 128)),
+    "W3": Workload("slides CNN 32x32", slides_cnn, (32, 32, 3), 10, 64, "sgd", (1, 64)),
+    "W4": Workload("LSTM-128, 28 rows", lstm, (28, 28), 10, 128, "adam", (1, 128)),
+    "W5": Workload("ResNet-50", resnet50, (224, 224, 3), 1000, 8, "sgd", (1, 8)),
+    "W6": Workload("VGG-16", vgg16, (224, 224, 3), 1000, 8, None, (1,)),
+    "W7": Workload("GoogLeNet", googlenet, (224, 224, 3), 1000, 8, "sgd", (1,)),
+}
+# fmt: on

@@ -1,59 +1,102 @@
-"""W1 to W7: the networks, the data and the steps that are compared with other frameworks."""
+"""W1 to W7 as compiled functions: the layers of `networks.Builder` in graphc, then whole steps."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from graphc import compiler
 from graphc.compiler import Function
 from graphc.diff.reverse import grad
-from graphc.frontend import losses, optimizers
+from graphc.frontend import losses, optimizers, seeds
 from graphc.frontend.effects import collecting_effects
 from graphc.ir.node import Tensor
-from graphc.ops import leaf
-from graphc.ops.variable import Variable
+from graphc.ops import control, elementwise, leaf, movement, nn, reduce
+from graphc.ops.matmul import matmul
+from graphc.ops.variable import Variable, variable
 
-from . import networks
+from .networks import WORKLOADS, Weights, Workload
 
-
-@dataclass(frozen=True)
-class Workload:
-    """A network with the shape of one example, and how it is used.
-
-    Attributes:
-        optimizer: adam or sgd (with momentum 0.9); None: only inference is timed
-        inference: batch sizes of inference
-    """
-
-    title: str
-    network: networks.Network
-    shape: tuple[int, ...]
-    classes: int
-    batch: int
-    optimizer: str | None
-    inference: tuple[int, ...]
-
-    def data(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
-        """The same examples for everybody."""
-        random = np.random.default_rng(0)
-        x = random.standard_normal((batch, *self.shape), np.float32)
-        return x, random.integers(0, self.classes, batch).astype(np.int32)
+__all__ = ["WORKLOADS", "GraphBuilder", "Workload", "inference", "training", "training_graph"]
 
 
-# fmt: off
-WORKLOADS = {
-    "W1": Workload("MLP 784-256-256-10", networks.mlp, (784,), 10, 128, "adam", (1, 128)),
-    "W2": Workload("small CNN 28x28", networks.small_cnn, (28, 28, 1), 10, 128, "adam", (1, 128)),
-    "W3": Workload("slides CNN 32x32", networks.slides_cnn, (32, 32, 3), 10, 64, "sgd", (1, 64)),
-    "W4": Workload("LSTM-128, 28 rows", networks.lstm, (28, 28), 10, 128, "adam", (1, 128)),
-    "W5": Workload("ResNet-50", networks.resnet50, (224, 224, 3), 1000, 8, "sgd", (1, 8)),
-    "W6": Workload("VGG-16", networks.vgg16, (224, 224, 3), 1000, 8, None, (1,)),
-    "W7": Workload("GoogLeNet", networks.googlenet, (224, 224, 3), 1000, 8, "sgd", (1,)),
-}
-# fmt: on
+class GraphBuilder:
+    """If not `training`, batch normalisation uses the moments it has and dropout does nothing."""
+
+    def __init__(self, training: bool, seed: int | None = 0) -> None:
+        self.training = training
+        self.given = Weights(lambda array: variable(array, name="weight"), seed)
+        self.updates: dict[Variable, Tensor] = {}
+        self.keys = seeds.SeedGenerator(1)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """What is trained."""
+        return self.given.values
+
+    def conv(
+        self, x: Tensor, filters: int, size: int, stride: int = 1, pad: int = 0, bias: bool = True
+    ) -> Tensor:
+        kernel = self.given.normal((size, size, int(x.shape[-1]), filters))
+        y = nn.conv2d(x, kernel, strides=stride, padding=((pad, pad), (pad, pad)))
+        return y + self.given.constant(filters, 0.0) if bias else y
+
+    def norm(self, x: Tensor, momentum: float = 0.9) -> Tensor:
+        channels = int(x.shape[-1])
+        gamma, beta = self.given.constant(channels, 1.0), self.given.constant(channels, 0.0)
+        moments = [
+            variable(np.full(channels, start, np.float32), name="moment", trainable=False)
+            for start in (0, 1)
+        ]
+        if not self.training:
+            return nn.batch_norm_inference(x, *moments, gamma, beta)
+        y, mean, spread = nn.batch_norm(x, gamma, beta)
+        for old, new in zip(moments, (mean, spread), strict=True):
+            self.updates[old] = old * momentum + new * (1 - momentum)
+        return y
+
+    def dense(self, x: Tensor, units: int) -> Tensor:
+        return matmul(x, self.given.normal((int(x.shape[-1]), units))) + self.given.constant(
+            units, 0.0
+        )
+
+    def lstm(self, x: Tensor, units: int) -> Tensor:
+        outer = self.dense(x, 4 * units)
+        inner = self.given.normal((units, 4 * units))
+
+        def step(carry: tuple[Tensor, Tensor], row: Tensor) -> tuple[tuple[Tensor, Tensor], None]:
+            h, c = carry
+            gates = row + matmul(h, inner)
+            i, f, g, o = (gates[:, k * units : (k + 1) * units] for k in range(4))
+            kept = elementwise.mul(elementwise.sigmoid(f), c)
+            c = kept + elementwise.sigmoid(i) * elementwise.tanh(g)
+            return (elementwise.sigmoid(o) * elementwise.tanh(c), c), None
+
+        zero = leaf.zeros((x.shape[0], units))
+        (h, _), _ = control.scan(step, (zero, zero), movement.transpose(outer, (1, 0, 2)))
+        return h
+
+    def dropout(self, x: Tensor, rate: float) -> Tensor:
+        return nn.dropout(x, rate, self.keys.next_key()) if self.training else x
+
+    def relu(self, x: Tensor) -> Tensor:
+        return nn.relu(x)
+
+    def max_pool(self, x: Tensor, size: int, stride: int, pad: int = 0) -> Tensor:
+        return nn.max_pool(x, size, stride, ((pad, pad), (pad, pad)))
+
+    def mean(self, x: Tensor) -> Tensor:
+        return reduce.mean(x, axis=(1, 2))
+
+    def flatten(self, x: Tensor) -> Tensor:
+        return movement.flatten(x, 1)
+
+    def add(self, x: Tensor, y: Tensor) -> Tensor:
+        return x + y
+
+    def concat(self, xs: Sequence[Tensor]) -> Tensor:
+        return movement.concat(xs, axis=-1)
 
 
 def training_graph(
@@ -62,7 +105,7 @@ def training_graph(
     """Inputs (examples and labels), loss, and what all variables become, for any batch size."""
     x = leaf.placeholder((None, *w.shape), name="x")
     labels = leaf.placeholder((None,), "int32", name="labels")
-    builder = networks.Builder(True, seed)
+    builder = GraphBuilder(True, seed)
     with collecting_effects() as effects:
         logits = w.network(builder, x)
     loss = losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
@@ -81,5 +124,5 @@ def training(w: Workload, seed: int | None = 0, disable: Collection[str] = ()) -
 def inference(w: Workload, seed: int | None = 0, disable: Collection[str] = ()) -> Function:
     """f(x) -> logits, of a trained network: batch normalisation is folded into convolutions."""
     x = leaf.placeholder((None, *w.shape), name="x")
-    logits = w.network(networks.Builder(False, seed), x)
+    logits = w.network(GraphBuilder(False, seed), x)
     return compiler.function(x, logits, inference=True, fast_math=True, disable=disable)

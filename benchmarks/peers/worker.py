@@ -1,0 +1,109 @@
+"""One framework in this process: answers commands, one line of JSON each, on stdin and stdout.
+
+    prepare  build a workload and call it once; the answer is a check that all compute the same
+    time     the median seconds of a call, over at least so many seconds
+    memory   the most memory that this process has used, in bytes
+
+`python -m benchmarks.peers.worker NAME THREADS`; `process.py` is the other side.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import statistics
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from benchmarks.networks import WORKLOADS, Workload
+from benchmarks.peers import PEERS
+
+Call = Callable[[], object]
+Message = dict[str, object]
+
+
+class Framework(Protocol):
+    """What each `on_*.py` makes: calls that return when all is done, the loss or the logits."""
+
+    versions: dict[str, str]
+
+    def training(self, w: Workload, x: np.ndarray, labels: np.ndarray) -> Call:
+        """One step of training on these examples: forward, backward, update."""
+        ...
+
+    def inference(self, w: Workload, x: np.ndarray) -> Call:
+        """Logits of these examples, with weights that stay."""
+        ...
+
+
+class Worker:
+    """The state between commands: the framework, and the call that is timed."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self.name, self.threads = name, threads
+        self.call: Call = lambda: None
+
+    def prepare(self, workload: str, train: bool, batch: int, image: int | None = None) -> Message:
+        """Make the call and make it once."""
+        w = WORKLOADS[workload]
+        if image is not None:
+            w = replace(w, shape=(image, image, w.shape[-1]))
+        peer = PEERS[self.name]
+        module = importlib.import_module(f"benchmarks.peers.{peer.module}")
+        framework: Framework = module.make(peer.variant.split(), self.threads)
+        x, labels = w.data(batch)
+        start = time.perf_counter()
+        self.call = framework.training(w, x, labels) if train else framework.inference(w, x)
+        answer = float(np.abs(np.asarray(self.call())).mean())
+        seconds = time.perf_counter() - start
+        return {"answer": answer, "seconds": seconds, "versions": framework.versions}
+
+    def time(self, seconds: float) -> Message:
+        """One call to warm up, then the median of as many as fit."""
+        return {"seconds": median_seconds(self.call, seconds)}
+
+    def memory(self) -> Message:
+        """The peak of the resident set."""
+        return {"bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+
+
+def median_seconds(call: Call, least: float) -> float:
+    """The median time of a call, over at least so many seconds, after one that does not count."""
+    call()
+    times: list[float] = []
+    end = time.perf_counter() + least
+    while not times or time.perf_counter() < end:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def main() -> None:
+    name, threads = sys.argv[1], int(sys.argv[2])
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what frameworks print is no answer
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    worker = Worker(name, threads)
+    commands = {"prepare": worker.prepare, "time": worker.time, "memory": worker.memory}
+    for line in sys.stdin:
+        message = json.loads(line)
+        try:
+            reply = commands[message.pop("do")](**message)
+        except Exception as error:  # one framework that fails is a dash in the table
+            traceback.print_exc()
+            reply = {"error": f"{type(error).__name__}: {error}".strip().splitlines()[0][:200]}
+        print(json.dumps(reply), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
