@@ -13,11 +13,11 @@ from graphc.ir import dim
 from graphc.ir.dim import Size
 from graphc.kernels.build import affine_scale, affine_sum, as_index, load, op, reduce, store
 from graphc.kernels.evaluate import evaluate
-from graphc.kernels.kernel import Affine, Axis, Buffer, Expr, Kernel
+from graphc.kernels.kernel import Affine, Axis, Buffer, Expr, Index, Kernel, Store
 from graphc.kernels.laws import verify
 from graphc.kernels.walk import buffers_of
 
-F32 = dtypes.float32
+F32, F64 = dtypes.float32, dtypes.float64
 
 # fmt: off
 MEANING = {
@@ -26,7 +26,7 @@ MEANING = {
     "sqrt": np.sqrt, "rsqrt": lambda x: 1 / np.sqrt(x), "tanh": np.tanh, "neg": np.negative,
     "less": np.less, "less_equal": np.less_equal, "equal": np.equal,
     "logical_and": np.logical_and, "where": np.where, "abs": np.abs,
-    "remainder": np.remainder,
+    "remainder": np.remainder, "cast": lambda x: x,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
 }
 # fmt: on
@@ -70,11 +70,20 @@ def matmul(
     out = buffer("y", m, n, dtype=dtype)
     stores = [store(out, ("m", "n"), finished(acc, ("m", "n"), (m, n), epilogue, dtype))]
     if "sums" in epilogue:
-        total = reduce("sum", acc, "m")
-        square = reduce("sum", op("mul", acc, acc), "m")
-        stores.append(store(buffer("s", n, dtype=dtype), ("n",), total))
-        stores.append(store(buffer("q", n, dtype=dtype), ("n",), op("sqrt", square)))
+        stores += column_sums(acc, ("m",), "n", n, dtype, "wide" in epilogue)
     return kernel("matmul", axes(m=m, n=n, k=k), *stores)
+
+
+def column_sums(
+    acc: Expr, rows: Sequence[str], at: Index | str, size: Size, dtype: DType, wide: bool
+) -> list[Store]:
+    """Sums over rows of results and the root of those of their squares, in float64 if wide."""
+    x = op("cast", acc, dtype=F64) if wide else acc
+    total = reduce("sum", x, rows)
+    square = reduce("sum", op("mul", x, x), rows)
+    back = (lambda e: op("cast", e, dtype=dtype)) if wide else (lambda e: e)
+    made = {"s": total, "q": op("sqrt", square)}
+    return [store(buffer(name, size, dtype=dtype), (at,), back(e)) for name, e in made.items()]
 
 
 def finished(
@@ -196,10 +205,8 @@ class Conv:
         at, shape = self.y_index(), self.y().shape
         stores = [store(self.y(), at, finished(acc, at, shape, epilogue, self.dtype))]
         if "sums" in epilogue:
-            total = reduce("sum", acc, ("b", *self.names))
-            square = reduce("sum", op("mul", acc, acc), ("b", *self.names))
-            stores.append(store(buffer("s", self.co, dtype=self.dtype), at[-1:], total))
-            stores.append(store(buffer("q", self.co, dtype=self.dtype), at[-1:], square))
+            rows, wide = ("b", *self.names), "wide" in epilogue
+            stores += column_sums(acc, rows, at[-1], self.co, self.dtype, wide)
         return kernel("conv", self.axes(), *stores)
 
     def weight_gradient(self) -> Kernel:

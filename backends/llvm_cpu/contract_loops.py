@@ -16,10 +16,11 @@ from graphc.kernels.kernel import Buffer, Kernel
 from .body import Body
 from .contract_plan import Plan
 from .entry import Entry
-from .micro import Call, Results
+from .micro import Call
 from .micro_calls import Micros
 from .operands import Box, InPlace, Panels
 from .place import Lanes, Place
+from .results import Results
 from .text import Function
 from .types import Number, constant, memory_type, value_type
 from .window import fill

@@ -11,24 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.ir.dim import Size
-from graphc.kernels.build import compute_dtype
-from graphc.kernels.evaluate import identity
-from graphc.kernels.kernel import Expr, Op, Reduce
-from graphc.kernels.walk import walk
 
-from . import access, scalar
+from . import access
 from .body import Body, Vectors
 from .contract_plan import Plan
 from .place import Lanes, Place
-from .rows import COSTLY
+from .results import Results
 from .text import Function
-from .types import Number, constant, memory_type, value_type
+from .types import Number, memory_type, value_type
 
 WRITTEN_OUT = 320
 """Products of a sum that is short enough to need no loop at all."""
-LONG_EPILOGUE = 600
-"""Vector operations of an epilogue; above it a loop over rows compiles faster and runs as fast."""
-COSTLY_WEIGHT = 25
 
 
 # ---------------------------------------------------------------------------- the sum
@@ -157,89 +150,6 @@ def unroll_of(extent: Number, wanted: int) -> int:
     return near[0] if near else wanted
 
 
-# ---------------------------------------------------------------------------- results
-
-
-class Results:
-    """The stores of a tile's rows, and the reductions over M that they feed."""
-
-    def __init__(self, plan: Plan, body: Body) -> None:
-        self.plan, self.body, self.f = plan, body, body.f
-
-    @property
-    def is_long(self) -> bool:
-        """Whether the epilogue of a whole tile is too much to write out."""
-        c = self.plan.c
-        roots = [*(s.value for s in c.tiles), *(e.arg for e in c.columns)]
-        after = [e for e in walk(roots) if isinstance(e, Op) and e.free >= c.sums[0].free]
-        weight = sum(COSTLY_WEIGHT if e.name in COSTLY else 1 for e in after)
-        return weight * self.plan.tile.rows * self.plan.tile.vectors > LONG_EPILOGUE
-
-    def columns(self) -> list[Vectors]:
-        """The identity of each reduction over M, one vector per group."""
-        width, many = self.body.place.width, self.plan.tile.vectors
-        return [
-            [constant(e.dtype, identity(e.kind, e.dtype), width)] * many
-            for e in self.plan.c.columns
-        ]
-
-    def hoist(self) -> None:
-        """Compute what is the same in all rows."""
-        c = self.plan.c
-        roots: list[Expr] = [*(s.value for s in c.tiles), *(e.arg for e in c.columns)]
-        for e in invariant(roots, self.body):
-            self.body.value(e)
-
-    def row(self, at: Mapping[str, Number], acc: Vectors, columns: list[Vectors]) -> list[Vectors]:
-        """One row of results: all values first, then the stores; the reductions with it added."""
-        c, body, many = self.plan.c, self.body, self.plan.tile.vectors
-        with body.scope(at):
-            for i, e in enumerate(c.sums):
-                body.memo[e] = acc[i * many : (i + 1) * many]
-            values = [body.value(s.value) for s in c.tiles]
-            args = [body.value(e.arg) for e in c.columns]
-            for s, value in zip(c.tiles, values):
-                body.memory.write(s, value)
-        return [
-            [self.combined(e, x, new[g % len(new)]) for g, x in enumerate(old)]
-            for e, old, new in zip(c.columns, columns, args)
-        ]
-
-    def combined(self, e: Reduce, a: str, b: str) -> str:
-        """Two partial reductions over M as one."""
-        return scalar.combine(self.f, e.kind, e.dtype, self.body.place.width, a, b)
-
-    def add_columns(self, columns: Sequence[Vectors], to: Sequence[str]) -> None:
-        """Combine reductions over some rows onto what an item has of them in memory."""
-        width = self.body.place.width
-        for e, vectors, pointer in zip(self.plan.c.columns, columns, to):
-            type_, element = value_type(e.dtype, width), memory_type(compute_dtype(e.dtype))
-            for g, x in enumerate(vectors):
-                at = self.f.gep(element, pointer, g * width)
-                self.f.store(type_, self.combined(e, self.f.load(type_, at), x), at)
-
-
-def invariant(roots: Sequence[Expr], body: Body) -> list[Expr]:
-    """The largest expressions below the roots that can be computed where the body is."""
-    bound = body.place.bound()
-    found: dict[Expr, None] = {}
-    for root in roots:
-        stack = [root]
-        while stack:
-            e = stack.pop()
-            if e in found:
-                continue
-            if e.free <= bound and not any(isinstance(x, Reduce) for x in walk((e,))):
-                found[e] = None
-                continue
-            stack += [] if isinstance(e, Reduce) else _below(e)
-    return list(found)
-
-
-def _below(e: Expr) -> list[Expr]:
-    return list(e.args) if isinstance(e, Op) else []
-
-
 # ---------------------------------------------------------------------------- the function
 
 
@@ -273,9 +183,12 @@ def emit_micro(plan: Plan, f: Function, place: Place, tile: tuple[int, int], cal
     lanes = Lanes(plan.n, call.first, plan.tile.vectors, left)
     around = {n: v for n, v in call.at.items() if n not in m[-2:]}
     with body.scope(around, lanes):
+        results = Results(plan, body)
+        if not call.waiting:
+            results.prefetch([_moved(f, plan, call, i, j) for i, j in rows_of(tile)])
         acc = _accumulate(plan, f, place, tile, call)
         if not call.waiting:
-            _finish(plan, f, body, tile, call, acc)
+            _finish(plan, f, results, tile, call, acc)
 
 
 def _accumulate(
@@ -314,18 +227,26 @@ def _spots(plan: Plan, f: Function, tile: tuple[int, int], waiting: str) -> list
 
 
 def _finish(
-    plan: Plan, f: Function, body: Body, tile: tuple[int, int], call: Call, acc: Vectors
+    plan: Plan, f: Function, results: Results, tile: tuple[int, int], call: Call, acc: Vectors
 ) -> None:
     """The epilogue: written out where it is short, else a loop over the rows."""
-    results, many = Results(plan, body), plan.vectors
+    many = plan.vectors
     results.hoist()
     if results.is_long:
         totals = _looped(plan, f, results, tile, call, acc)
     else:
-        totals = results.columns()
-        for r, (i, j) in enumerate(rows_of(tile)):
-            at = _moved(f, plan, call, i, j)
-            totals = results.row(at, acc[r * many : (r + 1) * many], totals)
+        rows = [
+            (_moved(f, plan, call, i, j), acc[r * many : (r + 1) * many])
+            for r, (i, j) in enumerate(rows_of(tile))
+        ]
+        if results.are_wide:
+            for at, values in rows:
+                results.row(at, values, [])
+            totals = results.wide_columns(rows)
+        else:
+            totals = results.columns()
+            for at, values in rows:
+                totals = results.row(at, values, totals)
     results.add_columns(totals, call.columns)
 
 

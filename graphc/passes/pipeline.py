@@ -28,6 +28,7 @@ from .fold_constants import fold_constants
 from .fold_inference import fold_inference
 from .hoist_invariants import hoist_invariants
 from .inline_calls import inline_calls
+from .join_moments import join_moments
 from .masks_from_outputs import masks_from_outputs
 from .merge_loops import merge_loops
 from .options import Options
@@ -52,6 +53,7 @@ PIPELINE: tuple[Pass, ...] = (
     eliminate_common,  # Before the last simplify: `x*y - y*x` must be `z - z` to be seen.
     simplify,          # What is left over from all of them.
     masks_from_outputs,  # After simplify, which may change what reads the masks.
+    join_moments,      # After simplify, which knows the sums around a mean in their plain form.
     remove_dead,       # After hoisting, which leaves rows that no step reads.
     contract_fma,      # Last: it hides sums and products from all rules, and no later pass may
                        # change which products are rounded, or fusion would change bits.

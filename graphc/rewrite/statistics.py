@@ -52,15 +52,21 @@ def sum_of_centred(node: Node) -> Tensor | None:
     if inner.op is not sub:
         return None
     x, centre = inner.inputs
-    average = _beneath(centre)
-    if average.node.op is not div:
-        return None
-    total, count = (_beneath(t) for t in average.node.inputs)
-    if total.node.op is not sum_op or total.node.inputs[0] is not x:
-        return None
-    if axes_of(total.node) != axes or not _is_count(count, x, axes):
+    if mean_beneath(centre, axes) is not x:
         return None
     return leaf.uniform(node.types[0].shape, 0, node.types[0].dtype)
+
+
+def mean_beneath(t: Tensor, axes: tuple[int, ...]) -> Tensor | None:
+    """x if the tensor is the mean of x over axes, broadcast back."""
+    average = _beneath(t)
+    if average.node.op is not div:
+        return None
+    total, count = (_beneath(x) for x in average.node.inputs)
+    if total.node.op is not sum_op or axes_of(total.node) != axes:
+        return None
+    x = total.node.inputs[0]
+    return x if _is_count(count, x, axes) else None
 
 
 def _beneath(t: Tensor) -> Tensor:

@@ -118,7 +118,7 @@ class Facts:
 
     def __init__(self, nodes: Iterable[Node], uses: Mapping[Tensor, list[Node]]) -> None:
         self.from_row: set[Node] = set()
-        self.from_contraction: set[Node] = set()
+        self.from_contraction: dict[Node, Node] = {}  # what ends a contraction -> the contraction
         for node in nodes:
             kind = kind_of(node)
             if kind == "reduce" and is_row_sized(reduced_sizes(node)):
@@ -126,9 +126,10 @@ class Facts:
             if kind in ("point", "free") and any(t.node in self.from_row for t in node.inputs):
                 self.from_row.add(node)
             if kind == "contract" and isinstance(product(reduced_sizes(node)), int):
-                self.from_contraction.add(node)
-            if kind == "point" and any(self._continues(t, node, uses) for t in node.inputs):
-                self.from_contraction.add(node)
+                self.from_contraction[node] = node
+            for t in node.inputs if kind == "point" else ():
+                if self._continues(t, node, uses):
+                    self.from_contraction[node] = self.from_contraction[t.node]
 
     def _continues(self, t: Tensor, node: Node, uses: Mapping[Tensor, list[Node]]) -> bool:
         """Whether a contraction can end in this node: it is the only reader, element by element."""

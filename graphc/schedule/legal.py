@@ -8,8 +8,10 @@ works on its result element by element.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from graphc.ir.node import Node
+from graphc.ops import conv
 
 from . import classify
 from .classify import SMALL, Facts, elements, is_row_sized, kind_of
@@ -41,8 +43,8 @@ def refusal(node: Node, spot: Spot, axes: Axes, facts: Facts) -> str:
 
 
 def _point(node: Node, spot: Spot, axes: Axes, facts: Facts) -> str:
-    reduces = spot.group.reductions or spot.group.windows
-    if node in facts.from_contraction and spot.stored and reduces:
+    contraction = facts.from_contraction.get(node)
+    if contraction and spot.stored and not _takes(contraction, spot, axes):
         return "it ends a contraction, which cannot be in a kernel with reductions"
     work = elements(axes.size[a] for a in spot.wide)
     mine = elements(axes.size[a] for a in axes.set(spot.place))
@@ -70,14 +72,48 @@ def _contraction(node: Node, spot: Spot, axes: Axes, facts: Facts) -> str:
     group = spot.group
     if group.contraction is not None:
         return "one contraction per kernel"
-    if group.reductions or group.windows or group.kind != "kernel":
+    if group.kind != "kernel" or not _takes(node, spot, axes):
         return "reductions and contractions do not mix"
     if node not in facts.from_contraction:
         return "its sum has an unknown length and is split"
-    own = axes.set(spot.place)
-    if spot.wide != own or any(axes.set(p) != own for p in group.stores.values()):
+    own, columns = axes.set(spot.place), _columns(spot, axes)
+    # Behind reductions over rows, what has only columns is a total and waits for all rows.
+    stores = [axes.set(p) for p in group.stores.values()]
+    tiles = [p for p in stores if not (group.reductions and p <= columns)]
+    if spot.wide != own or any(p != own for p in tiles):
         return "the kernel works on other axes than the result"
     return ""
+
+
+def _columns(spot: Spot, axes: Axes) -> frozenset[int]:
+    """The axis along which results of a contraction lie next to each other."""
+    return axes.set(spot.place[-1:])
+
+
+def _takes(contraction: Node, spot: Spot, axes: Axes) -> bool:
+    """Whether the reductions of a group may follow the contraction: there are none, or all are over
+    the rows of its result, as the sums of batch normalisation are."""
+    group = spot.group
+    if group.windows or group.rows:
+        return False
+    if not group.reductions:
+        return True
+    rows = axes.set(spot.place) - _columns(spot, axes)
+    over = [axes.set(bound) for n, bound in group.bound.items() if kind_of(n) == "reduce"]
+    plain = all("axes" in n.attrs for n in group.nodes if kind_of(n) == "reduce")
+    return plain and _has_rows(contraction) and all(bound == rows for bound in over)
+
+
+def _has_rows(contraction: Node) -> bool:
+    """Whether all axes of the result but the last belong to one operand, read without holes."""
+    attrs, (x, w) = contraction.attrs, contraction.inputs
+    if not contraction.types[0].dtype.is_float:
+        return False
+    if contraction.op is conv.conv_op:
+        whole = all(d == 1 for d in cast(tuple[int, ...], attrs["input_dilation"]))
+        return whole and attrs["groups"] == attrs["batch_groups"] == 1
+    contract = cast(tuple[tuple[int, ...], tuple[int, ...]], attrs["contract"])
+    return attrs["batch"] == ((), ()) and w.ndim - len(contract[1]) == 1 and x.ndim > 1
 
 
 def share_rows(axes: Axes, mine: frozenset[int], theirs: frozenset[int]) -> bool:

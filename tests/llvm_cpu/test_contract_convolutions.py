@@ -78,7 +78,10 @@ def test_phases_of_input_gradients_write_every_pixel(case):
     np.testing.assert_allclose(got["dx"], want, atol=1e-5 * np.abs(want).max())
 
 
-@pytest.mark.parametrize("epilogue", ["bias relu", "residual", "sums", "bias tanh sums"])
+EPILOGUES = ["bias relu", "residual", "sums", "bias tanh sums", "wide sums"]
+
+
+@pytest.mark.parametrize("epilogue", EPILOGUES)
 @pytest.mark.parametrize("more", [{}, {"pad": 1}])
 def test_epilogues(epilogue, more):
     def form(d):

@@ -38,7 +38,10 @@ def test_one_code_for_every_value_of_a_symbolic_size(form, which):
         )
 
 
-@pytest.mark.parametrize("epilogue", ["bias relu", "bias residual tanh", "sums", "bias sums"])
+EPILOGUES = ["bias relu", "bias residual tanh", "sums", "bias sums", "wide sums"]
+
+
+@pytest.mark.parametrize("epilogue", EPILOGUES)
 @pytest.mark.parametrize(("m", "n"), [(21, 64), (B, 64), (B, 37)])
 def test_epilogues(epilogue, m, n):
     for batch in (0, 1, 50):

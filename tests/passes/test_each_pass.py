@@ -11,7 +11,7 @@ from graphc.ir.formula import formula
 from graphc.ir.graph import graph
 from graphc.ir.laws import verify
 from graphc.ir.mode import build
-from graphc.ops import control, conv, convert, elementwise, leaf, movement, reduce
+from graphc.ops import control, conv, convert, elementwise, leaf, movement, normalization, reduce
 from graphc.ops.elementwise import exp, log, stop_gradient, tanh, where
 from graphc.ops.normalization import batch_norm_inference
 from graphc.passes.contract_fma import contract_fma
@@ -19,6 +19,7 @@ from graphc.passes.eliminate_common import eliminate_common
 from graphc.passes.fold_constants import fold_constants
 from graphc.passes.fold_inference import fold_inference
 from graphc.passes.inline_calls import inline_calls
+from graphc.passes.join_moments import join_moments
 from graphc.passes.options import Options
 from graphc.passes.pipeline import run
 from graphc.passes.simplify import simplify
@@ -82,6 +83,46 @@ CASES = [
 def test_before_and_after(step, options, build_it, expected):
     after = verify(step(graph([], [build_it()]), options))
     assert formula(after.outputs[0]) == expected
+
+
+def moments(values, **options):
+    """The mean and variance of the columns of x, after the pass; and how often it adds up x."""
+    t = leaf.placeholder(values.shape, str(values.dtype), name="t")
+    mean, variance = normalization.moments(t, tuple(range(values.ndim - 1)))
+    after = verify(join_moments(graph([t], [mean, variance]), Options(**options)))
+    centred = any(n.op is elementwise.sub and n.types[0].shape == t.shape for n in after.nodes)
+    return evaluate(after.outputs, {t: values}), not centred
+
+
+@pytest.mark.parametrize("mean", [0.0, 1.0, -1e4])
+@pytest.mark.parametrize("shape", [(50, 3), (1, 3), (5, 7, 4), (40000, 1)])
+def test_moments_in_one_pass_keep_their_digits(shape, mean):
+    values = np.random.default_rng(0).normal(mean, 1, shape).astype(np.float32)
+    found, joined = moments(values, fast_math=True)
+    rows = values.astype(np.float64).reshape(-1, shape[-1])
+    assert joined
+    np.testing.assert_allclose(found[0], rows.mean(0), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found[1], rows.var(0), rtol=1e-6, atol=1e-7)
+
+
+def test_moments_of_equal_values_are_no_less_than_zero():
+    found, joined = moments(np.full((999, 2), 0.1, np.float32), fast_math=True)
+    assert joined
+    assert (found[1] >= 0).all()
+    assert (found[1] < 1e-15).all()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fast_math"), [("float64", True), ("float32", False), ("float64", False)]
+)
+def test_moments_are_joined_only_where_nothing_is_lost(dtype, fast_math):
+    assert not moments(np.ones((4, 3), dtype), fast_math=fast_math)[1]
+
+
+def test_moments_of_rows_stay():
+    t = leaf.placeholder((4, 3), name="t")
+    given = graph([t], list(normalization.moments(t, -1)))
+    assert join_moments(given, FAST) is given
 
 
 def test_a_product_that_is_used_twice_is_made_once():

@@ -1,0 +1,84 @@
+"""Sums over the rows of a contraction's results are part of its kernel: statistics, gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from graphc.compiler import Function, function
+from graphc.diff.reverse import grad
+from graphc.ops import elementwise, leaf, nn, reduce
+from graphc.ops.variable import variable
+from graphc.schedule.plan import KernelStep
+
+random = np.random.default_rng(0)
+
+
+def weight(*shape: int) -> object:
+    return variable(random.normal(0, 0.3, shape), "float32", name="w")
+
+
+def kernels(f: Function) -> list[tuple[str, ...]]:
+    """The nodes of each kernel, by the names of their ops."""
+    plan = f.executable.plan
+    steps = [s for s in plan.steps if isinstance(s, KernelStep)]
+    return [tuple(n.rpartition("_")[0] for n in s.nodes) for s in steps]
+
+
+def with_op(f: Function, op: str) -> list[tuple[str, ...]]:
+    return [k for k in kernels(f) if op in k]
+
+
+def compiled(inputs, outputs) -> Function:
+    return function(inputs, outputs, fast_math=True, target="llvm_cpu")
+
+
+def test_statistics_end_a_convolution():
+    x = leaf.placeholder((None, 9, 9, 8), name="x")
+    y, mean, variance = nn.batch_norm(nn.conv2d(x, weight(3, 3, 8, 16), padding="same"))
+    f = compiled(x, [y, mean, variance])
+    ((*names,),) = with_op(f, "conv")
+    assert names.count("sum") == 2
+    assert len(kernels(f)) == 2
+    for batch in (1, 5):
+        values = random.normal(3, 1, (batch, 9, 9, 8)).astype(np.float32)
+        wanted = function(x, [y, mean, variance], target="reference")(values)
+        for got, right in zip(f(values), wanted, strict=True):
+            np.testing.assert_allclose(got, right, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_sums_of_a_gradient_end_its_convolution(stride):
+    """The bias gradient of the layer below needs no pass of its own, unless taps are missing."""
+    x = leaf.placeholder((None, 8, 8, 16), name="x")
+    bias = variable(np.zeros(16), "float32", name="bias")
+    hidden = nn.relu(x + bias)
+    loss = reduce.sum(elementwise.square(nn.conv2d(hidden, weight(3, 3, 16, 16), strides=stride)))
+    f = compiled(x, grad(loss, bias))
+    assert any("conv" in k and "sum" in k for k in kernels(f)) == (stride == 1)
+    values = random.normal(0, 1, (3, 8, 8, 16)).astype(np.float32)
+    wanted = function(x, grad(loss, bias), target="reference")(values)
+    np.testing.assert_allclose(f(values), wanted, rtol=1e-4, atol=1e-3)
+
+
+# fmt: off
+APART = {
+    "rows of a product":     lambda x: reduce.sum(x @ weight(16, 8), axis=-1),
+    "one row axis of two":   lambda x: reduce.sum(nn.conv1d(x, weight(3, 16, 8)), axis=1),
+    "sums of sums":          lambda x: reduce.sum(elementwise.exp(
+                                 reduce.sum(x @ weight(16, 8), axis=(0, 1))), axis=0),
+    "all of them":           lambda x: reduce.sum(x @ weight(16, 8)),
+    "the place of the most": lambda x: reduce.argmax(reduce.max(x @ weight(16, 8), axis=0), 0),
+    "groups":                lambda x: reduce.sum(nn.conv1d(x, weight(3, 8, 8), groups=2), (0, 1)),
+    "a softmax":             lambda x: nn.softmax(x @ weight(16, 8)),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("name", APART)
+def test_other_reductions_are_right_as_well(name):
+    x = leaf.placeholder((None, 6, 16), name="x")
+    y = APART[name](x)
+    values = random.normal(0, 1, (4, 6, 16)).astype(np.float32)
+    wanted = function(x, y, target="reference")(values)
+    np.testing.assert_allclose(compiled(x, y)(values), wanted, rtol=1e-4, atol=1e-4)
