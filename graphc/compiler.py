@@ -46,18 +46,17 @@ class Function:
         self.program, self.form, self.target, self.report = program, form, target, report
         self.name = program.name
         self.executable = backend(target).compile(program)
+        self._feed = feed.Feeder(program.inputs, program.checks, self.name)
+        self._updated = tuple(program.variables[i] for i in program.updated)
+        self._is_one = isinstance(form, Tensor)
 
     def __call__(self, /, *args: object, **kwargs: object) -> Tree[np.ndarray]:
         """The outputs for the given inputs, by position or by name; variables are updated."""
-        inputs = self.program.inputs
-        values = feed.bind(inputs, args, kwargs, self.name)
-        arrays = [feed.as_feed(v, t) for v, t in zip(values, inputs)]
-        sizes = feed.solve_sizes(inputs, arrays, self.name)
-        feed.check_sizes(self.program.checks, sizes)
+        arrays, sizes = self._feed(args, kwargs)
         results = self.executable.run(arrays, sizes)
-        for position in self.program.updated:
-            self.program.variables[position].changed()
-        return like(self.form, results)  # pyright: ignore[reportReturnType]
+        for variable in self._updated:
+            variable.changed()
+        return results[0] if self._is_one else like(self.form, results)  # pyright: ignore[reportReturnType]
 
     def explain(self) -> str:
         """What the compiler did: passes, kernels, fusion decisions with reasons, memory."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from contextlib import suppress
-from math import prod
+from functools import cache
 from typing import final
 
 import numpy as np
@@ -14,6 +14,8 @@ from graphc.errors import OutOfMemoryError
 
 ALIGN = 64
 """A cache line, and the widest vector register."""
+SMALL = 2048
+"""Bytes of a result that is cheaper to clear than to ask NumPy for."""
 HUGE_PAGE = 2 << 20
 _MADV_HUGEPAGE = 14
 
@@ -41,21 +43,30 @@ class Arena:
             _prefer_huge_pages(self.address, nbytes)
 
 
-def aligned_array(shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, int]:
-    """An array with arbitrary contents that begins at a cache line, and its address.
+def aligned_array(shape: tuple[int, ...], dtype: np.dtype, nbytes: int) -> tuple[np.ndarray, int]:
+    """An array of so many bytes, of any contents, that begins at a cache line, and its address.
 
     Raises:
         OutOfMemoryError: it does not fit into memory.
     """
-    purpose = f"a result of shape {shape}"
-    nbytes = prod(shape) * dtype.itemsize
-    room = _bytes(nbytes + ALIGN, purpose)
-    begin = address_of(room)
-    skip = -begin % ALIGN
     try:
-        return np.ndarray(shape, dtype, room, skip), begin + skip
-    except ValueError:  # NumPy has no such shape, even without elements
-        raise _no_memory(nbytes, purpose) from None
+        if nbytes <= SMALL:
+            room = _small_room(nbytes)()
+            begin = ctypes.addressof(room)
+        else:
+            room = np.empty(nbytes + ALIGN, np.uint8)
+            begin = ctypes.addressof(ctypes.c_char.from_buffer(room.data))
+        skip = -begin % ALIGN
+        made = np.ndarray(shape, dtype, room, skip)  # pyright: ignore[reportArgumentType]
+        return made, begin + skip
+    except (MemoryError, ValueError):  # some shapes NumPy does not have, even without elements
+        raise _no_memory(nbytes, f"a result of shape {shape}") from None
+
+
+@cache
+def _small_room(nbytes: int) -> type[ctypes.Array[ctypes.c_char]]:
+    """Memory of ctypes: its address is known without asking for a buffer."""
+    return ctypes.c_char * (nbytes + ALIGN)
 
 
 def address_of(array: np.ndarray) -> int:

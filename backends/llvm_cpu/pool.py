@@ -38,6 +38,8 @@ class Pool:
         parallel: address of `void (ptr state, ptr function, ptr argument, i32 chunks)`, where the
             function is `void (ptr argument, i32 chunk, i32 chunks)`.
         state: address of the pool's memory, the first argument.
+        is_up: whether native calls may use the pool without `with`: the workers are there, and
+            rest without help.
     """
 
     def __init__(self, threads: int, portable: bool = False) -> None:
@@ -51,6 +53,7 @@ class Pool:
         self._worker = _void_pointer(self._code["graphc_worker"])
         self._stop = _void_pointer(self._code["graphc_stop"])
         self._run = _void_parallel(self.parallel)
+        self.is_up = False
         self._crew: list[threading.Thread] = []
         self._changed = threading.Condition()
         self._stopping = False
@@ -93,6 +96,8 @@ class Pool:
     def _start(self) -> None:
         """Make the threads, once; the first native call does it."""
         with self._changed:
+            if self.threads == 1:
+                self.is_up = not self.portable
             if self._crew or self._stopping or self.threads == 1:
                 return
             atexit.register(self.close)
@@ -109,6 +114,7 @@ class Pool:
                     self._word(pool_ir.WORKERS).value = number
             finally:
                 threading.stack_size(before)
+            self.is_up = not self.portable
 
     def _live(self) -> None:
         """Be a worker; where the native code returns from idleness, wait for the next call."""
@@ -122,7 +128,8 @@ class Pool:
         return ctypes.c_int32.from_address(self.state + offset)
 
 
-_pools: dict[int, Pool] = {}
+_pools: list[Pool] = []
+"""The pool of this process, if it has been made."""
 
 
 def pool() -> Pool:
@@ -134,11 +141,11 @@ def pool() -> Pool:
     ...     crew.threads >= 1  # pass crew.parallel and crew.state to native code
     True
     """
-    process = os.getpid()
-    if process in _pools:
-        return _pools[process]
-    threads = current().threads or available_cores()
-    return _pools.setdefault(process, _made(threads))
+    if not _pools:
+        with _making:
+            if not _pools:
+                _pools.append(_made(current().threads or available_cores()))
+    return _pools[0]
 
 
 def set_threads(count: int) -> None:
@@ -149,10 +156,11 @@ def set_threads(count: int) -> None:
     """
     if not isinstance(count, int) or count < 1:
         raise ArgumentError("not a number of threads", received=count, expected="1, 2, 3, ...")
-    before = _pools.get(os.getpid())
-    _pools[os.getpid()] = _made(count)
-    if before is not None:
-        before.close()
+    made = _made(count)
+    with _making:
+        before, _pools[:] = list(_pools), [made]
+    for one in before:
+        one.close()
 
 
 def _made(threads: int) -> Pool:
@@ -162,3 +170,17 @@ def _made(threads: int) -> Pool:
 def _unit(portable: bool) -> jit.Unit:
     text = pool_ir.pool_module(host(), portable).text()
     return jit.unit_of(text, *pool_ir.NAMES)
+
+
+_making = threading.Lock()
+
+
+def _forget() -> None:
+    """A forked child has none of the threads."""
+    global _making
+    _making = threading.Lock()
+    _pools.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

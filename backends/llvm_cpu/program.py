@@ -32,6 +32,7 @@ from .arena import Arena, address_of, aligned_array
 from .estimate import PER_NANOSECOND
 from .kernels import native_steps, runtime_unit
 from .pool import Pool, pool
+from .runtime_ir import Call
 from .words import Sizes
 
 SLICE = 20_000_000 * PER_NANOSECOND
@@ -39,10 +40,7 @@ SLICE = 20_000_000 * PER_NANOSECOND
 KNOWN_SIZES = 256
 """For how many combinations of sizes the prepared numbers are kept."""
 
-_prototype = ctypes.CFUNCTYPE(
-    ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
-    ctypes.c_int64,
-)  # fmt: skip
+_prototype = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,8 +50,13 @@ class Prepared:
     sizes: Mapping[str, int]
     words: np.ndarray
     nbytes: np.ndarray
-    shapes: tuple[tuple[int, ...], ...]
+    results: tuple[tuple[int | None, tuple[int, ...], np.dtype, int], ...]
+    """The cell (None where nothing is written), shape, dtype and bytes of each."""
 
+
+_POSITION, _PARALLEL, _POOL, _BUDGET = map(
+    int, (Call.POSITION, Call.PARALLEL, Call.POOL, Call.BUDGET)
+)
 
 Turn = Callable[[Pool], int]
 """Runs for a while; the status, negative as long as the call has not ended."""
@@ -70,7 +73,11 @@ class LLVMExecutable:
         self.table = steps.table_of(plan, native, code)
         self.memory_plan = MemoryPlan(plan, self.table.extra)
         self._run = _prototype(code["graphc_run"])
-        self._position = ctypes.c_int64()
+        self._cells = self.table.memory.cells
+        self._call_words = np.zeros(len(Call), np.int64)
+        self._call_words[Call.RECORDS] = self.table.records
+        self._words = self._call_words.data
+        self._address = address_of(self._call_words)
         self._names = self._size_names()
         self._arena = Arena()
         self._prepared: dict[tuple[int, ...], Prepared] = {}
@@ -122,8 +129,12 @@ class LLVMExecutable:
     ) -> list[np.ndarray]:
         with self.lock:
             results = self._begin(inputs, sizes)
-            with pool() as crew:
+            crew = pool()
+            if crew.is_up:
                 status = self._call(crew, turn)
+            else:
+                with crew:
+                    status = self._call(crew, turn)
         if status:
             check = self.table.checks[status - 1]
             raise OutOfRangeError(check.problem, source=check.source)
@@ -136,10 +147,10 @@ class LLVMExecutable:
 
         def turn(crew: Pool) -> int:
             begin = time.perf_counter()
-            status = self._slice(crew, -1)
+            status = self._turn(crew, -1)
             seconds = time.perf_counter() - begin
             if status < 0:
-                found.append((self.table.steps[self._position.value - 1], seconds))
+                found.append((self.table.steps[self._words[_POSITION] - 1], seconds))
             return status
 
         return self._whole(inputs, sizes, turn), found
@@ -147,19 +158,22 @@ class LLVMExecutable:
     def _begin(self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
         """Everything in its place; the arrays that will hold the results."""
         prepared = self._prepare(sizes)
-        array = self.table.memory.array
-        results = [aligned_array(s, t) for s, t in zip(prepared.shapes, self._result_types)]
+        cells = self._cells
         for cell, index in self._inputs:
-            array[cell] = address_of(inputs[index])
-        for cell, index in self._outputs:
-            array[cell] = results[index][1]
-        for cell, index in self._variables:
-            storage = self.variables[index].storage
+            cells[cell] = address_of(inputs[index])
+        results: list[np.ndarray] = []
+        for cell, shape, dtype, nbytes in prepared.results:
+            array, address = aligned_array(shape, dtype, nbytes)
+            results.append(array)
+            if cell is not None:
+                cells[cell] = address
+        for cell, index, variable in self._variables:
+            storage = variable.storage
             if storage is not self._storages[index]:
-                array[cell] = address_of(storage)
+                cells[cell] = address_of(storage)
                 self._storages[index] = storage
-        self._position.value = 0
-        return [array for array, _ in results]
+        self._words[_POSITION] = 0
+        return results
 
     def _call(self, crew: Pool, turn: Turn) -> int:
         """Run to the end, turn by turn; the status."""
@@ -168,7 +182,7 @@ class LLVMExecutable:
             while status < 0:
                 status = turn(crew)
         except BaseException:
-            if status < 0 and self._position.value > self.table.commit:
+            if status < 0 and self._words[_POSITION] > self.table.commit:
                 self._finish(crew)
             raise
         return status
@@ -184,17 +198,18 @@ class LLVMExecutable:
         for variable in self.variables:
             variable.changed()
 
-    def _turn(self, crew: Pool) -> int:
-        return self._slice(crew, SLICE)
-
-    def _slice(self, crew: Pool, budget: int) -> int:
-        position = ctypes.addressof(self._position)
-        return self._run(self.table.records, position, crew.parallel, crew.state, budget)
+    def _turn(self, crew: Pool, budget: int = SLICE) -> int:
+        words = self._words
+        words[_PARALLEL], words[_POOL], words[_BUDGET] = crew.parallel, crew.state, budget
+        return self._run(self._address)
 
     # ------------------------------------------------------------------ sizes and memory
 
     def _prepare(self, sizes: Mapping[str, int]) -> Prepared:
         """Set all words that depend on sizes, and see that the arena is large enough."""
+        current = self._current
+        if current is not None and current.sizes is sizes:
+            return current
         key = tuple([sizes[n] for n in self._names])
         prepared = self._prepared.get(key)
         if prepared is None:
@@ -211,9 +226,12 @@ class LLVMExecutable:
 
     def _measure(self, sizes: Mapping[str, int]) -> Prepared:
         values = Sizes(sizes)
-        shapes = tuple(tuple(map(values.value, s.shape)) for s in self._results)
+        results = [
+            (cell, tuple(map(values.value, s.shape)), s.dtype.numpy, values.value(s.nbytes))
+            for cell, s in self._results
+        ]
         nbytes = self.memory_plan.measure(values.value)
-        return Prepared(dict(sizes), self.table.memory.values(values), nbytes, shapes)
+        return Prepared(sizes, self.table.memory.values(values), nbytes, tuple(results))
 
     def _place(self, nbytes: np.ndarray) -> None:
         """Give arena storages their addresses."""
@@ -226,9 +244,9 @@ class LLVMExecutable:
         except OutOfMemoryError:
             self.memory_plan.forget()
             raise
-        array = self.table.memory.array
+        cells = self._cells
         for storage, cell in self._placed:
-            array[cell] = self._arena.address + layout.offsets[storage]
+            cells[cell] = self._arena.address + layout.offsets[storage]
         self._layout = layout
 
     def _size_names(self) -> tuple[str, ...]:
@@ -246,10 +264,10 @@ class LLVMExecutable:
 
         outputs = {s.index: s for s in self.plan.storages if s.place == "output"}
         assert sorted(outputs) == list(range(len(outputs))), "outputs are numbered from 0"
-        self._results = [outputs[i] for i in range(len(outputs))]
-        self._result_types = [s.dtype.numpy for s in self._results]
-        self._inputs, self._outputs = cells("input"), cells("output")
-        self._variables = cells("variable")
+        written = {index: cell for cell, index in cells("output")}
+        self._results = [(written.get(i), outputs[i]) for i in range(len(outputs))]
+        self._inputs = cells("input")
+        self._variables = [(cell, i, self.variables[i]) for cell, i in cells("variable")]
         arena = ((s, cell.position) for s, cell in self.table.cells.items() if s.place == "arena")
         self._placed = list(arena)
 

@@ -38,16 +38,27 @@ class Operation(IntEnum):
     # fmt: on
 
 
+class Call(IntEnum):
+    """The words that describe a call to native code; it changes the position alone."""
+
+    # fmt: off
+    RECORDS = 0   # address of the first record
+    POSITION = 1  # number of the record to go on with
+    PARALLEL = 2  # address of the function that runs chunks on all threads
+    POOL = 3      # address of its first argument
+    BUDGET = 4    # work after which to rest
+    # fmt: on
+
+
 def runtime_module(target: Target) -> Module:
-    """`graphc_run(records, position, parallel, pool, budget) -> status`, two kernels.
+    """`graphc_run(call) -> status`, two kernels. The call is the words of `Call`.
 
     The status is 0 at the end, the number of a check that failed, or -1 once the work charged
-    exceeds the budget. `*position` is where to go on; at the end, or at a check that failed, going
+    exceeds the budget. The position is where to go on; at the end, or at a check that failed, going
     on gives the same status again.
     """
     module = Module(target)
-    arguments = [(POINTER, n) for n in ("records", "position", "parallel", "pool")]
-    run = Function(module, NAMES[0], [*arguments, (I64, "budget")], result=I64)
+    run = Function(module, NAMES[0], [(POINTER, "call")], result=I64)
     _Interpreter(run).write()
     chunk = [(f"{POINTER} noalias", "args"), (I32, "chunk"), (I32, "nchunks")]
     _write_copy(Function(module, NAMES[1], chunk))
@@ -62,17 +73,24 @@ class _Interpreter:
         self.f = f
         self.pc = f.alloca(I64, 1, align=8, hint="pc")
         self.left = f.alloca(I64, 1, align=8, hint="left")
+        self.records, self.parallel, self.pool = map(
+            self._of_call, (Call.RECORDS, Call.PARALLEL, Call.POOL)
+        )
+        self.position = f.gep(I64, "%call", int(Call.POSITION))
         self.fetch = f.block("fetch")
         self.here = self.record = ""
 
+    def _of_call(self, word: Call) -> str:
+        return self.f.load(POINTER, self.f.gep(I64, "%call", int(word)))
+
     def write(self) -> None:
         f = self.f
-        f.store(I64, f.load(I64, "%position"), self.pc)
-        f.store(I64, "%budget", self.left)
+        f.store(I64, f.load(I64, self.position), self.pc)
+        f.store(I64, f.load(I64, f.gep(I64, "%call", int(Call.BUDGET))), self.left)
         f.branch(self.fetch)
         f.begin(self.fetch)
         self.here = f.load(I64, self.pc)
-        self.record = f.gep(I64, "%records", f.mul(self.here, WORDS))
+        self.record = f.gep(I64, self.records, f.mul(self.here, WORDS))
         f.store(I64, f.add(self.here, 1), self.pc)
         writers: dict[Operation, Callable[[], None]] = {
             Operation.STOP: self._stop,
@@ -106,7 +124,7 @@ class _Interpreter:
         return self.f.load(type_, self.f.load(POINTER, self._pointer(number)))
 
     def _stop(self) -> None:
-        self.f.store(I64, self.here, "%position")
+        self.f.store(I64, self.here, self.position)
         self.f.give_back(0)
 
     def _leave_if(self, condition: str, position: Number, status: Number) -> None:
@@ -114,7 +132,7 @@ class _Interpreter:
         leave, stay = f.block("leave"), f.block("stay")
         f.branch_if(condition, leave, stay)
         f.begin(leave)
-        f.store(I64, position, "%position")
+        f.store(I64, position, self.position)
         f.give_back(status)
         f.begin(stay)
 
@@ -128,8 +146,8 @@ class _Interpreter:
         f.call_pointer(VOID, function, [(POINTER, arguments), (I32, 0), (I32, 1)])
         f.branch(done)
         f.begin(shared)
-        operands = [(POINTER, "%pool"), (POINTER, function), (POINTER, arguments), (I32, chunks)]
-        f.call_pointer(VOID, "%parallel", operands)
+        operands = [(POINTER, self.pool), (POINTER, function), (POINTER, arguments), (I32, chunks)]
+        f.call_pointer(VOID, self.parallel, operands)
         f.branch(done)
         f.begin(done)
         left = str(f.sub(f.load(I64, self.left), self._word(4)))

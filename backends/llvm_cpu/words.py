@@ -97,6 +97,7 @@ class Memory:
 
     def __init__(self, words: list[Word]) -> None:
         self.array = np.zeros(len(words), np.int64)
+        self.cells = self.array.data
         self.start = self.array.ctypes.data
         self._where: list[int] = []
         self._symbolic: list[dim.Dim | Share] = []
