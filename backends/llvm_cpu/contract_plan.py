@@ -25,10 +25,10 @@ from .tile import BOX_BYTES, UNKNOWN, Tile, choose_tile, shape_of
 FLOATS = (dtypes.float32, dtypes.float64)
 ARRAYS_ON_STACK = 1 << 18
 """Bytes of boxes and of waiting results together that one chunk may hold."""
-CROWDED_BYTES = 1 << 20
-FAR_APART = 1 << 11
-"""The second-level cache, and a distance of rows at which they use few of its sets."""
-ROWS_FOR_COPY = 256
+CROWDED_BYTES = 1 << 19
+FAR_APART = 1 << 10
+"""Half of a second-level cache, and a distance of rows at which they use few of its sets."""
+ROWS_FOR_COPY = 1 << 10
 WORTH_SKIPPING = 0.03
 """The share of products that are zero at the edges of an image, from which on they are left out."""
 
@@ -223,7 +223,7 @@ def _is_crowded(c: Contraction, tile: Tile, b: InPlace) -> bool:
         return False
     apart = step * b.dtype.itemsize
     apart &= -apart
-    length = tile.span(inner) or evaluate(c.kernel.axis(inner).size, guess)
+    length = prod(tile.span(n) or evaluate(c.kernel.axis(n).size, guess) for n in c.k)
     rows = prod(evaluate(c.kernel.axis(n).size, guess) for n in c.m)
     crowded = apart >= FAR_APART and length * apart > CROWDED_BYTES
     return crowded and rows >= ROWS_FOR_COPY
