@@ -12,6 +12,8 @@ import datetime
 import math
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 
 from graphc.backends.llvm_cpu.host import available_cores
 from graphc.backends.llvm_cpu.pool import Pool
@@ -21,11 +23,18 @@ from .interleave import interleaved, medians, ratio
 from .networks import WORKLOADS
 from .peers import OURS, PEERS
 from .peers.environments import python_of
-from .peers.process import ROOT, Process
+from .peers.process import ROOT, Process, Reply
 from .record import Row
 
 SAME, SAME_AT_RANDOM = 0.01, 0.5
 """How far first losses and mean logits may differ: without and with dropout."""
+
+DISTURBED = 0.15
+"""How many processors others may use during a turn that counts."""
+ATTEMPTS = 4
+"""How often a disturbed turn is taken before it counts nevertheless."""
+REST = 0.5
+"""Seconds to wait for others before a turn is taken again."""
 
 
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -81,14 +90,11 @@ def measure(given: argparse.Namespace, workload: str, train: bool, batch: int) -
     failed: dict[str, str] = {}
     try:
         versions = prepared(processes, failed, workload, train, batch)
-        turns = {
-            name: lambda p=process: turn(p, given.seconds, failed)
-            for name, process in processes.items()
-            if name not in failed
-        }
+        turns = Turns(given.seconds, failed)
+        takes = {n: lambda p=p: turns.take(p) for n, p in processes.items() if n not in failed}
         pool = Pool(given.threads)
         peak = machine.fma_peak(pool)
-        seconds = interleaved(turns, given.rounds)
+        seconds = interleaved(takes, given.rounds)
         peak = max(peak, machine.fma_peak(pool))
         pool.close()
     finally:
@@ -98,7 +104,7 @@ def measure(given: argparse.Namespace, workload: str, train: bool, batch: int) -
     command = " ".join(["python -m benchmarks", *sys.argv[1:]])
     date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
     return Row(workload, train, batch, given.threads, seconds, failed, versions, flops, peak,
-               date, commit(), command)  # fmt: skip
+               turns.disturbed, date, commit(), command)  # fmt: skip
 
 
 def prepared(
@@ -111,6 +117,7 @@ def prepared(
     answers: dict[str, float] = {}
     for name, process in processes.items():
         reply = process.answer()
+        process.pause()
         if "error" in reply:
             failed[name] = str(reply["error"])
         else:
@@ -133,13 +140,40 @@ def differing(answers: dict[str, float], tolerance: float) -> dict[str, str]:
     }
 
 
-def turn(process: Process, seconds: float, failed: dict[str, str]) -> float | None:
-    """One peer's part of a round."""
-    reply = process.ask("time", seconds=seconds)
-    if "error" in reply:
-        failed[process.name] = str(reply["error"])
-        return None
-    return float(str(reply["seconds"]))
+@dataclass
+class Turns:
+    """Asks peers for their parts of rounds, again where others disturbed them.
+
+    Attributes:
+        failed: who has no number, and why
+        disturbed: how many turns count although others used the machine meanwhile
+    """
+
+    seconds: float
+    failed: dict[str, str]
+    disturbed: int = 0
+
+    def take(self, process: Process) -> float | None:
+        """One peer's part of a round: the seconds of a call."""
+        for attempt in range(ATTEMPTS):
+            reply, others = self._once(process)
+            if "error" in reply:
+                self.failed[process.name] = str(reply["error"])
+                return None
+            if others < DISTURBED:
+                break
+            self.disturbed += attempt + 1 == ATTEMPTS
+            time.sleep(REST)
+        return float(str(reply["seconds"]))
+
+    def _once(self, process: Process) -> tuple[Reply, float]:
+        """The answer, and how many processors others used."""
+        start, busy = time.perf_counter(), machine.busy_seconds()
+        process.resume()
+        reply = process.ask("time", seconds=self.seconds)
+        process.pause()
+        used = machine.busy_seconds() - busy - float(str(reply.get("processor", 0.0)))
+        return reply, used / (time.perf_counter() - start)
 
 
 def commit() -> str:

@@ -26,6 +26,7 @@ class Row:
         failed: peer -> why it has no number
         flops: operations of one call
         peak: operations per second that all threads reach, measured in the same run
+        disturbed: how many turns count although others used the machine meanwhile
     """
 
     workload: str
@@ -37,6 +38,7 @@ class Row:
     versions: dict[str, str]
     flops: int
     peak: float
+    disturbed: int
     date: str
     commit: str
     command: str
@@ -108,6 +110,13 @@ def _remarks(rows: Sequence[Row]) -> str:
         for name, why in r.failed.items():
             reasons.setdefault((name, why), []).append(f"{r.workload} batch {r.batch}")
     failures = [f"- {n} on {', '.join(on)}: {why}" for (n, why), on in reasons.items()]
+    for r in rows:
+        if r.disturbed:
+            turns = sum(map(len, r.seconds.values()))
+            failures.append(
+                f"- {r.workload} batch {r.batch}: others used the machine during "
+                f"{r.disturbed} of {turns} turns"
+            )
     versions = sorted({f"{name} {v}" for r in rows for name, v in r.versions.items()})
     runs = sorted({f"- {r.date}, commit {r.commit}: `{r.command}`" for r in rows})
     peaks = sorted(r.peak / 1e9 for r in rows)

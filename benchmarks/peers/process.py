@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import tempfile
 import time
@@ -62,6 +63,14 @@ class Process:
                 return {"error": f"the process ended: {self._last_line()}"}
             line += part
         return json.loads(line)
+
+    def pause(self) -> None:
+        """Stop all its threads: some frameworks keep a core busy while they wait for work."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         """End the process."""

@@ -1,7 +1,7 @@
 """One framework in this process: answers commands, one line of JSON each, on stdin and stdout.
 
     prepare  build a workload and call it once; the answer is a check that all compute the same
-    time     the median seconds of a call, over at least so many seconds
+    time     the median seconds of a call, over at least so many seconds, and all processor time
     memory   the most memory that this process has used, in bytes
 
 `python -m benchmarks.peers.worker NAME THREADS`; `process.py` is the other side.
@@ -68,7 +68,9 @@ class Worker:
 
     def time(self, seconds: float) -> Message:
         """One call to warm up, then the median of as many as fit."""
-        return {"seconds": median_seconds(self.call, seconds)}
+        start = time.process_time()
+        middle = median_seconds(self.call, seconds)
+        return {"seconds": middle, "processor": time.process_time() - start}
 
     def memory(self) -> Message:
         """The peak of the resident set."""
