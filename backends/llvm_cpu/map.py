@@ -17,6 +17,7 @@ from graphc.kernels.kernel import Expr, Kernel, Reduce, Store
 from graphc.kernels.levels import must_precede, roots_of_store, walk_until
 
 from .body import Body, Vectors
+from .border import sweep
 from .loops import Loops, Range
 from .map_schedule import MapSchedule
 from .place import Lanes
@@ -41,7 +42,7 @@ class MapEmitter:
     def items(self, share: Callable[[Number], Range]) -> None:
         """All items of one chunk; `share` answers which of so many are its own."""
         f, s = self.f, self.schedule
-        extents = [self.place.size(s.extent(self.kernel, n)) for n in s.outer]
+        extents = [self.place.size(s.extent(self.kernel, n)) for n in s.divided]
         points: Number = 1
         for extent in extents:
             points = f.mul(points, extent)
@@ -84,8 +85,9 @@ class MapEmitter:
     def item(self, point: Number, extents: Sequence[Number], span: Range | None) -> None:
         """One point of the outer axes, in row-major order."""
         at: dict[str, Number] = {}
-        for name, extent in reversed(list(zip(self.schedule.outer, extents))):
-            last = name == self.schedule.outer[0]
+        names = self.schedule.divided
+        for name, extent in reversed(list(zip(names, extents))):
+            last = name == names[0]
             at[name] = point if last else self.f.rem(point, extent)
             point = point if last else self.f.div(point, extent)
         self.span = span
@@ -94,10 +96,27 @@ class MapEmitter:
         with self.body.scope(at):
             if square:
                 self.squares(square, self.f.mul(start, self.schedule.side))
+            elif self.schedule.inner:
+                self.row(self.schedule.inner)
             else:
                 self.clear()
                 self.run(self.kernel.stores)
         self.span = None
+
+    def row(self, axis: str) -> None:
+        """All points along an outer axis that is not divided."""
+        stores = self.kernel.stores
+
+        def one(at: Number) -> None:
+            with self.body.scope({axis: at}):
+                self.clear()
+                self.run(stores)
+
+        def needs() -> list[tuple[Expr, frozenset[str]]]:
+            bound = self.place.bound()
+            return [(e, frozenset(s.axes) - bound) for s in stores for e in roots_of_store(s)]
+
+        sweep(self.body, axis, dict(self.schedule.inside), needs, one)
 
     def clear(self) -> None:
         """Set what combining stores of this item start from."""

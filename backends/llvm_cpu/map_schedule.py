@@ -16,6 +16,7 @@ from graphc.kernels.kernel import Affine, Expr, Kernel, Load, Op, Store
 from graphc.kernels.levels import reduced_axes
 from graphc.kernels.walk import expressions_of, roots_of
 
+from .border import interior_of
 from .host import Target
 from .rows import COSTLY
 from .turn import turning_axis
@@ -24,6 +25,8 @@ LEAST_WORK = 1 << 17
 """Scalar operations worth an item of their own: a few microseconds."""
 COST = 10
 """What a costly operation counts for."""
+LEAST_ROWS = 64
+"""Items that should be left where rows are not divided."""
 LONG = 120
 """Operations of a body that is too long to be written for many vectors."""
 
@@ -44,6 +47,15 @@ class MapSchedule:
     lanes_first: bool = False
     """Whether one set of vectors holds the whole vector axis, which is then bound around items:
     what depends on it alone (scales of channels) is computed once per chunk."""
+    inner: str | None = None
+    """The outer axis that is a loop inside of each item, which are then points of the others."""
+    inside: tuple[tuple[str, tuple[int, int]], ...] = ()
+    """Where no guard can fail (`border.py`)."""
+
+    @property
+    def divided(self) -> tuple[str, ...]:
+        """The outer axes of which items are points."""
+        return tuple(n for n in self.outer if n != self.inner)
 
     def extent(self, kernel: Kernel, axis: str) -> Size:
         """How many pieces of an outer axis there are."""
@@ -52,7 +64,7 @@ class MapSchedule:
 
     def items(self, kernel: Kernel) -> Size:
         """How many items there are."""
-        points = product(self.extent(kernel, n) for n in self.outer)
+        points = product(self.extent(kernel, n) for n in self.divided)
         if self.block and self.lanes:
             return points * ceil_div(kernel.axis(self.lanes).size, self.block)
         return ceil_div(points, self.grain)
@@ -104,18 +116,33 @@ def schedule_map(kernel: Kernel, target: Target) -> MapSchedule:
         grain = max(1, grain // target.lanes)
         schedule = replace(schedule, grain=grain, square=square, side=target.lanes)
     elif outer and (held := _vectors_held(kernel, lanes, schedule.groups, target)):
-        return replace(schedule, groups=held, lanes_first=True)
+        schedule = replace(schedule, groups=held, lanes_first=True)
+        return _with_rows(kernel, schedule, work)
+    return _cut(kernel, schedule, lanes, work, schedule.groups * target.lanes)
+
+
+def _cut(kernel: Kernel, schedule: MapSchedule, lanes: str, work: float, step: int) -> MapSchedule:
+    """Items that are blocks of a long vector axis."""
+    points = prod(_length(kernel, n) for n in schedule.outer)
     each = work / max(1, points * _length(kernel, lanes))
-    return _cut(kernel, schedule, lanes, each, schedule.groups * target.lanes)
-
-
-def _cut(kernel: Kernel, schedule: MapSchedule, lanes: str, each: float, step: int) -> MapSchedule:
-    """Items that are blocks of a long vector axis; `each` is the work of one of its values."""
     block = -(-int(LEAST_WORK / each + 1) // step) * step
     size = kernel.axis(lanes).size
     if isinstance(size, int) and size <= (2 * block if schedule.outer else block):
-        return schedule
+        return _with_rows(kernel, schedule, work)
     return replace(schedule, grain=1, block=block)
+
+
+def _with_rows(kernel: Kernel, schedule: MapSchedule, work: float) -> MapSchedule:
+    """Items that are whole rows: the last outer axis becomes a loop, if enough items are left."""
+    if len(schedule.outer) < 2 or schedule.square:
+        return schedule
+    *rows, inner = schedule.outer
+    count = prod(_length(kernel, n) for n in rows)
+    if count < LEAST_ROWS or not isinstance(kernel.axis(inner).size, int):
+        return schedule
+    inside = interior_of(kernel, schedule.outer)
+    grain = max(1, int(LEAST_WORK * count / work))
+    return replace(schedule, grain=grain, inner=inner, inside=tuple(inside.items()))
 
 
 def _groups(kernel: Kernel, lanes: str | None, target: Target) -> int:
@@ -124,7 +151,7 @@ def _groups(kernel: Kernel, lanes: str | None, target: Target) -> int:
         return 1
     below = expressions_of(kernel)
     groups = 4 if target.registers >= 32 else 2
-    if any(e.dtype.bits == 64 for e in below if e.free):
+    if any(e.dtype.bits == 64 for e in below if lanes in e.free):
         groups //= 2
     length = sum(map(_cost, below))
     groups = max(1, groups // (1 if length < LONG else 2 if length < 4 * LONG else 4))

@@ -149,7 +149,8 @@ class Memory:
         return self.f.relate("lt", I64, here, limit, unsigned=True)
 
     def _never_outside(self, i: Index, limit: Size) -> bool:
-        known = bounds(i, self.place.axes) if isinstance(i, Affine) else None
+        place = self.place
+        known = bounds(i, place.axes, place.ranges) if isinstance(i, Affine) else None
         if known is None or not isinstance(limit, int) or not isinstance(i, Affine):
             return False
         low, high = known[0] // i.div, known[1] // i.div

@@ -79,6 +79,9 @@ class Place:
         self.pointers, self.sizes = dict(pointers), dict(sizes)
         self.at: dict[str, Number] = {}
         self.lanes: Lanes | None = None
+        self.ranges: Mapping[str, tuple[int, int]] = {}
+        """Of some bound axes the values that they can have here: from the first up to before the
+        second."""
         self._known: dict[Affine | Size, Number] = {}
 
     @contextmanager
@@ -91,6 +94,13 @@ class Place:
         self.lanes = lanes or (None if self.lanes and self.lanes.axis in at else self.lanes)
         yield
         self.at, self.lanes, self._known = saved
+
+    @contextmanager
+    def within(self, ranges: Mapping[str, tuple[int, int]]) -> Iterator[None]:
+        """Say which values bound axes can have here."""
+        saved, self.ranges = self.ranges, ranges
+        yield
+        self.ranges = saved
 
     def bound(self) -> frozenset[str]:
         """The axes that have a value here."""

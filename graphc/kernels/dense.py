@@ -61,8 +61,14 @@ def dense_axis(kernel: Kernel, lanes: int, allowed: frozenset[str] | None = None
     )
 
 
-def bounds(index: Affine, axes: Mapping[str, Axis]) -> tuple[int, int] | None:
-    """The least and greatest value of the undivided index; None if a size is not known."""
+def bounds(
+    index: Affine, axes: Mapping[str, Axis], known: Mapping[str, tuple[int, int]] | None = None
+) -> tuple[int, int] | None:
+    """The least and greatest value of the undivided index; None if a size is not known.
+
+    Of some axes fewer values may be `known`: from the first up to before the second number.
+    """
+    ranges = known or {}
     if not isinstance(index.const, int):
         return None
     low = high = index.const
@@ -70,8 +76,9 @@ def bounds(index: Affine, axes: Mapping[str, Axis]) -> tuple[int, int] | None:
         size = axes[name].size
         if not isinstance(size, int) or not isinstance(coef, int):
             return None
-        reach = coef * max(size - 1, 0)
-        low, high = low + min(reach, 0), high + max(reach, 0)
+        first, last = ranges.get(name, (0, max(size, 1)))
+        ends = coef * first, coef * (last - 1)
+        low, high = low + min(ends), high + max(ends)
     return low, high
 
 

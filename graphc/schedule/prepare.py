@@ -16,6 +16,7 @@ from graphc.kernels.parallel import split_for_parallelism
 from graphc.kernels.phases import split_phases
 from graphc.kernels.printer import show
 from graphc.kernels.settle import settled
+from graphc.kernels.share import shared
 
 MOST = 512
 """How many kernels are remembered."""
@@ -50,7 +51,9 @@ def prepared(kernel: Kernel, observe: Observe | None = None) -> Prepared:
 
 def _rewritten(kernel: Kernel, name: str, observe: Observe) -> tuple[Kernel, ...]:
     observe(name, "fusion", (kernel,))
-    phases = split_phases(settled(kernel)) or (kernel,)
+    kernel = shared(settled(kernel))
+    observe(name, "share", (kernel,))
+    phases = split_phases(kernel) or (kernel,)
     observe(name, "split_phases", phases)
     parts = tuple(k for phase in phases for k in split_for_parallelism(phase))
     observe(name, "split_for_parallelism", parts)

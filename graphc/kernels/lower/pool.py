@@ -111,7 +111,8 @@ def _window_scatter(context: Context, node: Node, at: At) -> Expr:
     none = -1 if chosen.dtype.kind == "i" else 255
     which = spread(context, chosen, tuple(moved), strides, none)
     number = build.op("cast", index.as_expr(_code(node, taps)), dtype=chosen.dtype)
-    mine = build.op("where", build.op("equal", which, number), value, 0)
+    nothing = build.const(0.0 if value.dtype.is_float else 0, value.dtype)
+    mine = build.op("where", build.op("equal", which, number), value, nothing)
     return build.reduce("sum", mine, names) if names else mine
 
 
