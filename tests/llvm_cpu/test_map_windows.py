@@ -1,0 +1,96 @@
+"""Windows over images as maps: the inside without guards, the border with them, odd sizes."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from graphc import compiler, dtypes
+from graphc.backends.llvm_cpu.border import interior_of
+from graphc.diff.reverse import grad
+from graphc.ir.dim import named
+from graphc.kernels.build import load, op, reduce, store
+from graphc.kernels.kernel import Affine, Axis, Buffer, Kernel, Reduce
+from graphc.kernels.share import shared
+from graphc.kernels.walk import expressions_of
+from graphc.ops import leaf, nn
+from graphc.ops import reduce as reductions
+
+from .map_runner import check
+
+n = named("n")
+
+
+def window(size: int, taps: int, step: int, pad: int, channels: int, kind: str = "max") -> Kernel:
+    """y[n, i, j, c] = max over p q of x[n, i * step + p - pad, j * step + q - pad, c]."""
+    x = Buffer("x", dtypes.float32, (n, size, size, channels))
+    at = [Affine(((i, step), (p, 1)), -pad) for i, p in (("i", "p"), ("j", "q"))]
+    fill = -np.inf if kind == "max" else 0.0
+    element = load(x, "n", *at, "c", checked=(1, 2), fill=fill)
+    rows = (size + 2 * pad - taps) // step + 1
+    y = Buffer("y", dtypes.float32, (n, rows, rows, channels))
+    sizes = {"n": n, "i": rows, "j": rows, "c": channels, "p": taps, "q": taps}
+    axes = tuple(Axis(a, s) for a, s in sizes.items())
+    value = reduce("max" if kind == "max" else "sum", element, ("p", "q"))
+    return Kernel("window", axes, (store(y, ("n", "i", "j", "c"), value),))
+
+
+CASES = (
+    (9, 3, 1, 1, 16), (10, 3, 2, 1, 5), (8, 2, 2, 0, 64), (3, 3, 1, 1, 7), (2, 3, 1, 1, 16),
+    (1, 3, 1, 1, 3), (7, 5, 1, 2, 33), (12, 3, 2, 0, 100), (6, 3, 1, 4, 8),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["max", "sum"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_windows_equal_their_meaning(case: tuple[int, ...], kind: str) -> None:
+    kernel = window(*case, kind=kind)
+    for batch in (1, 40):
+        check(kernel, {"n": batch}, chunks=(1, 3, 16))
+
+
+def test_the_inside_is_where_no_guard_can_fail() -> None:
+    assert interior_of(window(9, 3, 1, 1, 16), "nij") == {"i": (1, 8), "j": (1, 8)}
+    assert interior_of(window(10, 3, 2, 1, 5), "nij") == {"i": (1, 5), "j": (1, 5)}
+    assert interior_of(window(8, 2, 2, 0, 64), "nij") == {}
+    assert interior_of(window(2, 3, 1, 1, 16), "nij") == {}
+    assert interior_of(window(9, 3, 1, 1, 16), "ni") == {"i": (1, 8)}
+
+
+def test_reductions_that_differ_in_names_are_one() -> None:
+    kernel = window(9, 3, 1, 1, 16)
+    first = kernel.stores[0].value
+    where = {"p": "r", "q": "s"}
+    at = [Affine(((i, 1), (where[p], 1)), -1) for i, p in (("i", "p"), ("j", "q"))]
+    x = Buffer("x", dtypes.float32, (n, 9, 9, 16))
+    again = reduce("max", load(x, "n", *at, "c", checked=(1, 2), fill=-np.inf), ("r", "s"))
+    assert isinstance(first, Reduce)
+    both = op("add", first, op("mul", again, 2.0))
+    axes = (*kernel.axes, Axis("r", 3), Axis("s", 3))
+    double = Kernel("double", axes, (store(kernel.stores[0].buffer, "nijc", both),))
+    made = shared(double)
+    assert [a.name for a in made.axes] == [a.name for a in kernel.axes]
+    assert sum(isinstance(e, Reduce) for e in expressions_of(made)) == 1
+    check(made, {"n": 2})
+    assert shared(kernel) is kernel
+    wider = Kernel("wider", (*kernel.axes, Axis("r", 2), Axis("s", 3)), double.stores)
+    assert shared(wider) is wider
+
+
+@pytest.mark.parametrize("pool", [nn.max_pool, nn.avg_pool])
+@pytest.mark.parametrize("form", list(product((2, 3), (1, 2, 3), (0, 1))), ids=str)
+def test_pools_and_gradients_equal_the_reference(pool, form: tuple[int, int, int]) -> None:
+    """Ties (few different numbers) and NaN choose the same element as in the reference."""
+    size, stride, pad = form
+    x = leaf.placeholder((None, 11, 8, 20), name="x")
+    y = pool(x, size, stride, ((pad, pad), (pad, pad)))
+    (dx,) = grad(reductions.sum(y * y), [x])
+    data = np.random.default_rng(0).integers(-3, 4, (5, 11, 8, 20)).astype(np.float32)
+    data[0, 3, 2, 4] = data[1, 0, 0, 0] = np.nan
+    native, want = (
+        compiler.function([x], [y, dx], target=t)(data) for t in ("llvm_cpu", "reference")
+    )
+    for a, b in zip(native, want, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
