@@ -12,8 +12,6 @@ import datetime
 import math
 import subprocess
 import sys
-import time
-from dataclasses import dataclass
 
 from graphc.backends.llvm_cpu.host import available_cores
 from graphc.backends.llvm_cpu.pool import Pool
@@ -23,18 +21,12 @@ from .interleave import interleaved, medians, ratio
 from .networks import WORKLOADS
 from .peers import OURS, PEERS
 from .peers.environments import python_of
-from .peers.process import ROOT, Process, Reply
+from .peers.process import ROOT, Process
 from .record import Row
+from .turns import Turns
 
 SAME, SAME_AT_RANDOM = 0.01, 0.5
 """How far first losses and mean logits may differ: without and with dropout."""
-
-DISTURBED = 0.15
-"""How many processors others may use during a turn that counts."""
-ATTEMPTS = 4
-"""How often a disturbed turn is taken before it counts nevertheless."""
-REST = 0.5
-"""Seconds to wait for others before a turn is taken again."""
 
 
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -138,42 +130,6 @@ def differing(answers: dict[str, float], tolerance: float) -> dict[str, str]:
         for name, answer in answers.items()
         if not math.isclose(answer, right, rel_tol=tolerance)
     }
-
-
-@dataclass
-class Turns:
-    """Asks peers for their parts of rounds, again where others disturbed them.
-
-    Attributes:
-        failed: who has no number, and why
-        disturbed: how many turns count although others used the machine meanwhile
-    """
-
-    seconds: float
-    failed: dict[str, str]
-    disturbed: int = 0
-
-    def take(self, process: Process) -> float | None:
-        """One peer's part of a round: the seconds of a call."""
-        for attempt in range(ATTEMPTS):
-            reply, others = self._once(process)
-            if "error" in reply:
-                self.failed[process.name] = str(reply["error"])
-                return None
-            if others < DISTURBED:
-                break
-            self.disturbed += attempt + 1 == ATTEMPTS
-            time.sleep(REST)
-        return float(str(reply["seconds"]))
-
-    def _once(self, process: Process) -> tuple[Reply, float]:
-        """The answer, and how many processors others used."""
-        start, busy = time.perf_counter(), machine.busy_seconds()
-        process.resume()
-        reply = process.ask("time", seconds=self.seconds)
-        process.pause()
-        used = machine.busy_seconds() - busy - float(str(reply.get("processor", 0.0)))
-        return reply, used / (time.perf_counter() - start)
 
 
 def commit() -> str:

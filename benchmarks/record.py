@@ -68,6 +68,14 @@ def store(file: Path, rows: dict[str, Row]) -> None:
     file.write_text(json.dumps({"rows": ordered}, indent=1) + "\n")
 
 
+def kept(file: Path, lines: dict[str, list[str]]) -> list[list[str]]:
+    """The lines of a smaller table, those of earlier runs too; later ones replace equal names."""
+    found = json.loads(file.read_text()) if file.exists() else {}
+    found |= lines
+    file.write_text(json.dumps(found, indent=1) + "\n")
+    return [found[name] for name in sorted(found)]
+
+
 # ---------------------------------------------------------------------------- as text
 
 

@@ -1,6 +1,7 @@
 """One framework in this process: answers commands, one line of JSON each, on stdin and stdout.
 
-    prepare  build a workload and call it once; the answer is a check that all compute the same
+    prepare  build a workload and call it once; the answer is a check that all compute the same.
+             With labels a process keeps several.
     time     the median seconds of a call, over at least so many seconds, and all processor time
     memory   the most memory that this process has used, in bytes
 
@@ -45,13 +46,15 @@ class Framework(Protocol):
 
 
 class Worker:
-    """The state between commands: the framework, and the call that is timed."""
+    """The state between commands: the calls that are timed."""
 
     def __init__(self, name: str, threads: int) -> None:
         self.name, self.threads = name, threads
-        self.call: Call = lambda: None
+        self.calls: dict[str, Call] = {}
 
-    def prepare(self, workload: str, train: bool, batch: int, image: int | None = None) -> Message:
+    def prepare(
+        self, workload: str, train: bool, batch: int, image: int | None = None, label: str = ""
+    ) -> Message:
         """Make the call and make it once."""
         w = WORKLOADS[workload]
         if image is not None:
@@ -61,15 +64,16 @@ class Worker:
         framework: Framework = module.make(peer.variant.split(), self.threads)
         x, labels = w.data(batch)
         start = time.perf_counter()
-        self.call = framework.training(w, x, labels) if train else framework.inference(w, x)
-        answer = float(np.abs(np.asarray(self.call())).mean())
+        call = framework.training(w, x, labels) if train else framework.inference(w, x)
+        self.calls[label] = call
+        answer = float(np.abs(np.asarray(call())).mean())
         seconds = time.perf_counter() - start
         return {"answer": answer, "seconds": seconds, "versions": framework.versions}
 
-    def time(self, seconds: float) -> Message:
+    def time(self, seconds: float, label: str = "") -> Message:
         """One call to warm up, then the median of as many as fit."""
         start = time.process_time()
-        middle = median_seconds(self.call, seconds)
+        middle = median_seconds(self.calls[label], seconds)
         return {"seconds": middle, "processor": time.process_time() - start}
 
     def memory(self) -> Message:
