@@ -28,6 +28,9 @@ from .turns import Turns
 SAME, SAME_AT_RANDOM = 0.01, 0.5
 """How far first losses and mean logits may differ: without and with dropout."""
 
+PEAK = "the machine"
+"""The name of the turn that measures the peak of fused multiply-adds."""
+
 
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -84,11 +87,11 @@ def measure(given: argparse.Namespace, workload: str, train: bool, batch: int) -
         versions = prepared(processes, failed, workload, train, batch)
         turns = Turns(given.seconds, failed)
         takes = {n: lambda p=p: turns.take(p) for n, p in processes.items() if n not in failed}
-        pool = Pool(given.threads)
-        peak = machine.fma_peak(pool)
-        seconds = interleaved(takes, given.rounds)
-        peak = max(peak, machine.fma_peak(pool))
-        pool.close()
+        with Pool(given.threads) as pool:
+            takes[PEAK] = lambda: machine.fma_peak(pool, 0.05)
+            seconds = interleaved(takes, given.rounds)
+            peak = max(seconds.pop(PEAK))
+            pool.close()
     finally:
         for process in processes.values():
             process.close()

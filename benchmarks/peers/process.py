@@ -75,8 +75,8 @@ class Process:
     def close(self) -> None:
         """End the process."""
         self._process.kill()
-        self._process.wait()
-        self._log.close()
+        with self._process, self._log:
+            pass  # closes pipes and files, waits
 
     def _last_line(self) -> str:
         self._log.seek(0)
