@@ -82,15 +82,21 @@ class Worker:
 
 
 def median_seconds(call: Call, least: float) -> float:
-    """The median time of a call, over at least so many seconds, after one that does not count."""
-    call()
-    times: list[float] = []
+    """The median time of a call, over at least so many seconds. The first one does not count,
+    unless it alone took that long."""
+    times = [_seconds(call)]
+    if times[0] >= least > 0:
+        return times[0]
     end = time.perf_counter() + least
-    while not times or time.perf_counter() < end:
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    while len(times) < 2 or time.perf_counter() < end:
+        times.append(_seconds(call))
+    return statistics.median(times[1:])
+
+
+def _seconds(call: Call) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
 
 
 def main() -> None:
