@@ -1,13 +1,12 @@
 """Speed of contractions: GF/s and the share of the machine's own peak, per shape and threads.
 
-    python benchmarks/contractions.py [part of a name ..] [--threads 1 2] [--seconds 0.3]
+    python -m benchmarks.contractions [part of a name ..] [--threads 1 2] [--seconds 0.3]
 Run it on a quiet machine; the best of many calls is shown. Packing is part of every call.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -20,17 +19,15 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from contraction_forms import Conv, gates, matmul
 from llvm_cpu.contract_runner import Compiled, inputs_of
 
-from graphc.backends.llvm_cpu import jit
 from graphc.backends.llvm_cpu.contract_plan import plan_of
 from graphc.backends.llvm_cpu.host import host
-from graphc.backends.llvm_cpu.module import Module
 from graphc.backends.llvm_cpu.pool import Pool
-from graphc.backends.llvm_cpu.text import Function
-from graphc.backends.llvm_cpu.types import I64, POINTER, vector
 from graphc.ir import dim
 from graphc.kernels.kernel import Kernel
 from graphc.kernels.parallel import split_for_parallelism
 from graphc.kernels.phases import split_phases
+
+from .machine import best_seconds, fma_peak
 
 B = dim.named("batch")
 IMAGE = Conv(B, (56, 56), 64, 64, (3, 3), pad=1)
@@ -99,36 +96,6 @@ def convolutions(
 # ---------------------------------------------------------------------------- measuring
 
 
-def best_seconds(call: Callable[[], object], seconds: float) -> float:
-    """The shortest of many calls."""
-    call()
-    best, end = float("inf"), time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        start = time.perf_counter()
-        call()
-        best = min(best, time.perf_counter() - start)
-    return best
-
-
-def peak() -> float:
-    """Products and sums per second of one thread that does nothing else."""
-    module, lanes, many, turns = Module(host()), host().lanes, 12, 1_000_000
-    f = Function(module, "peak", [(POINTER, "o"), (I64, "n")])
-    type_ = vector("float", lanes)
-    x = f.load(type_, "%o")
-    # Different starts: equal chains of products would be merged into one.
-    start = [(type_, f.load(type_, f.gep("float", "%o", i))) for i in range(many)]
-    acc = f.loop(0, "%n", 1, lambda _, c: [f.fma(type_, x, x, y) for y in c], start)
-    for y in acc:
-        x = f.binary("fadd", type_, x, y)
-    f.store(type_, x, "%o")
-    f.give_back()
-    code = jit.load([jit.unit_of(module.text(), "peak")])[0]
-    run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(code["peak"])
-    data = np.zeros(lanes + many, np.float32)
-    return 2.0 * lanes * many * turns / best_seconds(lambda: run(data.ctypes.data, turns), 0.5)
-
-
 def aligned(value: np.ndarray) -> np.ndarray:
     """A copy that begins on a cache line, as the memory plan lays arrays out."""
     raw = np.zeros(value.nbytes + 64, np.uint8)
@@ -171,7 +138,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--seconds", type=float, default=0.3)
     options = parser.parse_args()
-    top = peak()
+    with Pool(1) as one:
+        top = fma_peak(one, 0.5)
     print(f"peak of one thread: {top / 1e9:.1f} GF/s")
     pools = {n: Pool(n) for n in options.threads}
     for name, (kernels, sizes, work) in cases().items():

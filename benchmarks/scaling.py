@@ -100,6 +100,7 @@ def lines(chart: Chart, found: dict[str, list[float]]) -> list[list[str]]:
 def draw(file: Path, found: Sequence[tuple[Chart, dict[str, list[float]]]]) -> None:
     """One picture beside the other, both axes logarithmic."""
     matplotlib.rcParams["svg.hashsalt"] = "graphc"  # the same numbers give the same file
+    matplotlib.rcParams["svg.fonttype"] = "none"
     figure, axes = pyplot.subplots(1, len(found), figsize=(5.5 * len(found), 4), squeeze=False)
     for ax, (chart, peers) in zip(axes[0], found, strict=True):
         for name, row in peers.items():
