@@ -28,6 +28,9 @@ from .turns import Turns
 SAME, SAME_AT_RANDOM = 0.01, 0.5
 """How far first losses and mean logits may differ: without and with dropout."""
 
+CODE = ("graphc", "frontend", "backends", "benchmarks", ":!benchmarks/results")
+"""What may change a number."""
+
 PEAK = "the machine"
 """The name of the turn that measures the peak of fused multiply-adds."""
 
@@ -136,10 +139,13 @@ def differing(answers: dict[str, float], tolerance: float) -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit that is checked out, with a plus if there is more."""
-    git = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=10", "--dirty=+"]
-    done = subprocess.run(git, capture_output=True, text=True)
-    return done.stdout.strip() or "unknown"
+    """The last commit that changed the code, with a plus if there are changes since."""
+    git = ["git", "-C", str(ROOT)]
+    last, changes = (
+        subprocess.run([*git, *words, "--", *CODE], capture_output=True, text=True).stdout.strip()
+        for words in (["log", "-1", "--format=%h"], ["status", "--porcelain"])
+    )
+    return f"{last or 'unknown'}{'+' if changes else ''}"
 
 
 def shown(row: Row) -> str:
