@@ -26,14 +26,13 @@ from graphc.ir.tree import Tree, leaves, like
 from graphc.ops.leaf import placeholder_op
 from graphc.ops.variable import Variable
 from graphc.passes.options import Options
-from graphc.passes.pipeline import PassReport, run
+from graphc.passes.pipeline import run
 from graphc.passes.unify_sizes import SizeCheck, unify_sizes
-from graphc.program import Program
+from graphc.program import Draft, Program, Report
 from graphc.schedule.plan import KernelStep
 from graphc.schedule.schedule import SCHEDULE_PASSES
-from graphc.target import Executable, Planned, backend
+from graphc.target import Executable, Planned, backend, built
 
-Report = tuple[PassReport, ...]
 Updates = Mapping[Variable, Tensor] | Iterable[tuple[Variable, Tensor]]
 
 _unnamed = itertools.count(1)
@@ -42,13 +41,23 @@ _unnamed = itertools.count(1)
 class Function:
     """A compiled function of arrays; made by `function`."""
 
-    def __init__(self, program: Program, form: Tree[Tensor], target: str, report: Report) -> None:
-        self.program, self.form, self.target, self.report = program, form, target, report
-        self.name = program.name
-        self.executable = backend(target).compile(program)
-        self._feed = feed.Feeder(program.inputs, program.checks, self.name)
-        self._updated = tuple(program.variables[i] for i in program.updated)
+    def __init__(self, draft: Draft, form: Tree[Tensor], target: str) -> None:
+        self.draft, self.form, self.target = draft, form, target
+        self.name = draft.name
+        self.executable, interface = built(draft, target)
+        self._feed = feed.Feeder(interface.inputs, interface.checks, self.name)
+        self._updated = tuple(draft.variables[i] for i in draft.updated)
         self._is_one = isinstance(form, Tensor)
+
+    @property
+    def program(self) -> Program:
+        """The graph after all passes; they run now if the compiled function was in the cache."""
+        return self.draft.program
+
+    @property
+    def report(self) -> Report:
+        """What the passes did."""
+        return self.draft.report
 
     def __call__(self, /, *args: object, **kwargs: object) -> Tree[np.ndarray]:
         """The outputs for the given inputs, by position or by name; variables are updated."""
@@ -63,7 +72,7 @@ class Function:
         return self.executable.explain(self.report)
 
     def __repr__(self) -> str:
-        names = ", ".join(f"{t.name}: {t.type}" for t in self.program.inputs)
+        names = ", ".join(f"{t.name}: {t.type}" for t in self._feed.inputs)
         return f"<function {self.name}({names}) on {self.target}>"
 
 
@@ -101,24 +110,36 @@ def function(
     _check_closed([*results, *news], ins, label)
     _check_names(ins, found, label)
     position = {v: i for i, v in enumerate(found)}
-    built = graph((*ins, *found), (*results, *news))
-    options = Options(_evaluate, fast_math, inference)
-    final, checks, report = optimise(label, built, options, disable)
-    program = Program(
+    draft = Draft(
         label,
-        final,
-        final.inputs[: len(ins)],
+        graph((*ins, *found), (*results, *news)),
+        len(ins),
         tuple(found),
         len(results),
         tuple(position[v] for v, _ in pairs),
-        checks,
+        Options(_evaluate, fast_math, inference),
         frozenset(disable),
+        _finished,
     )
     start = time.perf_counter()
-    made = Function(program, outputs, target or knobs.current().backend, report)
-    seconds = time.perf_counter() - start
-    log.say(log.COMPILES, log.summary(label, report, _kernels(made.executable), seconds))
+    made = Function(draft, outputs, target or knobs.current().backend)
+    if log.is_on(log.COMPILES):
+        passes = sum(r.seconds for r in draft.report)
+        seconds = time.perf_counter() - start - passes
+        kernels = _kernels(made.executable)
+        log.say(log.COMPILES, log.summary(label, draft.report, kernels, seconds))
     return made
+
+
+def _finished(draft: Draft) -> tuple[Program, Report]:
+    """The program of a draft, and what the passes did."""
+    final, checks, report = optimise(draft.name, draft.graph, draft.options, draft.disabled)
+    inputs = final.inputs[: draft.inputs]
+    program = Program(
+        draft.name, final, inputs, draft.variables, draft.results, draft.updated, checks,
+        draft.disabled,
+    )  # fmt: skip
+    return program, report
 
 
 def simplify(outputs: Tree[Tensor], *, fast_math: bool = True) -> Tree[Tensor]:

@@ -127,6 +127,11 @@ class Settings:
     )
 
 
+# What is printed, where things are kept and how many work on them decides nothing.
+_UNDECIDING: dict[str, Value] = {
+    "debug": 0, "dump": None, "cache": True, "cache_dir": None, "cache_mib": 1, "data": None,
+    "threads": 0, "pool": "auto", "compile_jobs": 0,
+}  # fmt: skip
 _SWITCHES: dict[str, Switch] = {f.name: f.metadata["switch"] for f in fields(Settings)}
 _scoped: ContextVar[Settings | None] = ContextVar("scoped settings", default=None)
 
@@ -154,6 +159,11 @@ def settings(**changes: Value) -> Iterator[Settings]:
         yield current()
     finally:
         _scoped.reset(token)
+
+
+def deciding() -> str:
+    """The switches that may decide what is generated, as text for cache keys."""
+    return repr(replace(current(), **_UNDECIDING))
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:

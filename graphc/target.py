@@ -14,7 +14,7 @@ import numpy as np
 from graphc.errors import UnknownNameError
 from graphc.ir.node import Node
 from graphc.passes.pipeline import PassReport
-from graphc.program import Program
+from graphc.program import Draft, Interface, Program
 from graphc.schedule.plan import Plan
 
 _BACKENDS = {
@@ -59,7 +59,25 @@ class Backend(Protocol):
         ...
 
 
+@runtime_checkable
+class Remembering(Protocol):
+    """A backend that keeps what it has compiled, and may know a function before any pass runs."""
+
+    def build(self, draft: Draft) -> tuple[Executable, Interface]:
+        """The draft, ready to run, and what its callers must know."""
+        ...
+
+
 _loaded: dict[str, Backend] = {}
+
+
+def built(draft: Draft, target: str) -> tuple[Executable, Interface]:
+    """A draft compiled for a target."""
+    chosen = backend(target)
+    if isinstance(chosen, Remembering):
+        return chosen.build(draft)
+    program = draft.program
+    return chosen.compile(program), Interface(program.inputs, program.checks)
 
 
 def register_backend(name: str, where: str) -> None:

@@ -30,7 +30,8 @@ LATE = {
     "frontend/plots.py": {"matplotlib"},
     "frontend/datasets/digits.py": {"sklearn"},
     "frontend/visualize/dot.py": {"graphviz"},
-    "backends/llvm_cpu/backend.py": {"llvmlite"},
+    "backends/llvm_cpu/host.py": {"llvmlite"},
+    "backends/llvm_cpu/late.py": {"program"},
 }
 
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from graphc.debug.stages import watch
+from graphc import knobs
+from graphc.ir.fingerprint import fingerprint
 from graphc.ir.graph import graph
 from graphc.ir.node import Node, Op, TensorType, apply, attr_key
 from graphc.ops.leaf import placeholder
 from graphc.passes.inline_calls import inline_calls
 from graphc.passes.options import Options
-from graphc.program import Program
-from graphc.schedule.schedule import make_plan
+from graphc.program import Draft, Interface, Program
+from graphc.target import Executable
 
-from .listing import listings
-from .program import LLVMExecutable
+from . import cache, late, stored
+from .restored import Restored
 
+if TYPE_CHECKING:
+    from .program import LLVMExecutable
+
+CHECKED = 2
+"""From this level of checking on functions are not taken from the cache: their passes must run."""
 _Key = tuple[Op, tuple[object, ...], tuple[TensorType, ...]]
 MOST_NODES = 4096
 """How many compiled single nodes are kept."""
@@ -33,19 +39,34 @@ class LLVMBackend:
     def __init__(self) -> None:
         self._nodes: dict[_Key, LLVMExecutable] = {}
 
+    def build(self, draft: Draft) -> tuple[Executable, Interface]:
+        """The draft as machine code: from the cache, else compiled and kept there.
+
+        Raises:
+            CompileError: a kernel cannot be compiled, a defect of the code generator.
+        """
+        if not _may_remember():
+            program = draft.program
+            return self.compile(program), Interface(program.inputs, program.checks)
+        print_ = fingerprint(draft.graph)
+        key = stored.key_of(draft, print_)
+        data = cache.lookup(key, stored.KIND)
+        if data is not None and (found := stored.decoded(data, draft, print_)) is not None:
+            return Restored(found, draft), found.interface
+        program = draft.program
+        made = self.compile(program)
+        interface = Interface(program.inputs, program.checks)
+        if (data := made.stored(print_, interface)) is not None:
+            cache.store(key, data, stored.KIND)
+        return made, interface
+
     def compile(self, program: Program) -> LLVMExecutable:
         """The program as machine code.
 
         Raises:
             CompileError: a kernel cannot be compiled, a defect of the code generator.
         """
-        stages = watch(program.name)
-        plan = make_plan(program, stages.rewritten if stages else None)
-        made = LLVMExecutable(plan, program.variables)
-        if stages is not None:
-            stages.planned(plan)
-            stages.generated(plan, listings(made.native))
-        return made
+        return late.executable(program)
 
     def evaluate_node(self, inputs: Sequence[np.ndarray], node: Node) -> list[np.ndarray]:
         """One node on given values, all sizes known. Equal nodes are compiled once."""
@@ -58,6 +79,13 @@ class LLVMBackend:
                 self._nodes.clear()
             made = self._nodes[key] = self.compile(program_of(node))
         return made.run([np.ascontiguousarray(a) for a in inputs], {})
+
+
+def _may_remember() -> bool:
+    """Whether nobody wants to see or check how a function is compiled."""
+    switches = knobs.current()
+    watched = switches.debug or switches.dump is not None or switches.check >= CHECKED
+    return switches.cache and not watched
 
 
 def program_of(node: Node) -> Program:

@@ -1,22 +1,24 @@
-"""Compiled objects on disk, found again by what they were made from.
+"""Compiled objects and whole functions on disk, found again by what they were made from.
 
-An entry is `<folder>/<2 digits>/<digits>.o`: a magic word, a checksum, the object. Entries appear
-whole (a temporary file is renamed), so processes may share the folder; one that is damaged is a
-miss. A folder that cannot be written is no error, only no help.
+An entry is `<folder>/<kind>/<2 digits>/<digits>.o`: a magic word, a checksum, the contents. Entries
+appear whole (a temporary file is renamed), so processes may share the folder; one that is damaged
+is a miss. A folder that cannot be written is no error, only no help. Needs no LLVM.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
-import llvmlite
-import llvmlite.binding as llvm
+import numpy as np
 import platformdirs
 
 from graphc.knobs import __file__ as knobs_file
@@ -24,7 +26,8 @@ from graphc.knobs import current
 
 MAGIC = b"GRAPHC01"
 _HEADER = len(MAGIC) + 32
-_SHARDS = 256
+_DIGITS = {"objects": 2, "functions": 0}
+"""Kinds of entries, by the digits that name their folders. Each kind may take half of the cache."""
 _TOUCH_SECONDS = 3600.0
 
 
@@ -38,11 +41,36 @@ def key_of(*parts: str) -> str:
 
 @lru_cache(maxsize=1)
 def version() -> str:
-    """What else decides the object: LLVM, llvmlite, and the sources of the generator themselves."""
-    sources = hashlib.sha256()
-    for path in _sources():
-        sources.update(path.name.encode() + path.read_bytes())
-    return f"{llvmlite.__version__} {llvm.llvm_version_info} {sources.hexdigest()}"
+    """What else decides the object: LLVM, and the sources of the generator themselves."""
+    here = Path(__file__).parent
+    kernels = Path(knobs_file).parent / "kernels"
+    return f"{_llvm()} {_digest(sorted(here.glob('*.py')) + sorted(kernels.glob('*.py')))}"
+
+
+@lru_cache(maxsize=1)
+def whole_version() -> str:
+    """What else decides a compiled function: all of that, the rest of the compiler, and NumPy."""
+    here, core = Path(__file__).parent, Path(knobs_file).parent
+    others = (path for path in core.rglob("*.py") if path.parent.name != "debug")
+    sources = [*sorted(others), *sorted((here.parent / "reference").glob("*.py"))]
+    return f"{version()} {_digest(sources)} {np.__version__} {sys.version}"
+
+
+def _digest(sources: Sequence[Path]) -> str:
+    whole = hashlib.sha256()
+    for path in sources:
+        whole.update(path.name.encode() + path.read_bytes())
+    return whole.hexdigest()
+
+
+def _llvm() -> str:
+    """Which LLVM is installed, without loading it."""
+    found = find_spec("llvmlite")
+    if found is None or found.origin is None:
+        return "none"
+    here = Path(found.origin).parent
+    libraries = [(p.name, p.stat().st_size) for p in sorted((here / "binding").glob("*llvmlite.*"))]
+    return f"{(here / '_version.py').read_text(encoding='utf-8')} {libraries}"
 
 
 def folder() -> Path | None:
@@ -55,9 +83,9 @@ def folder() -> Path | None:
     return usual if usual.is_absolute() else None
 
 
-def lookup(key: str) -> bytes | None:
-    """The object stored under a key; None if there is none, it is damaged, or caching is off."""
-    path = _path(key)
+def lookup(key: str, kind: str = "objects") -> bytes | None:
+    """The entry stored under a key; None if there is none, it is damaged, or caching is off."""
+    path = _path(key, kind)
     if path is None:
         return None
     try:
@@ -70,9 +98,9 @@ def lookup(key: str) -> bytes | None:
     return data[_HEADER:]
 
 
-def store(key: str, data: bytes) -> bool:
-    """Keep an object under a key; answers whether it is kept."""
-    path = _path(key)
+def store(key: str, data: bytes, kind: str = "objects") -> bool:
+    """Keep an entry under a key; answers whether it is kept."""
+    path = _path(key, kind)
     if path is None:
         return False
     try:
@@ -80,7 +108,7 @@ def store(key: str, data: bytes) -> bool:
     except OSError:
         return False
     with suppress(OSError):  # others may remove files as well, or hold them open
-        _trim(path)
+        _trim(path, (current().cache_mib << 19) >> 4 * _DIGITS[kind])
     return True
 
 
@@ -96,9 +124,9 @@ def _publish(path: Path, data: bytes) -> None:
         raise
 
 
-def _path(key: str) -> Path | None:
+def _path(key: str, kind: str) -> Path | None:
     here = folder()
-    return here and here / "objects" / key[:2] / f"{key[2:]}.o"
+    return here and here / kind / key[: _DIGITS[kind]] / f"{key[_DIGITS[kind] :]}.o"
 
 
 def _header(data: bytes) -> bytes:
@@ -114,9 +142,8 @@ def _touch(path: Path) -> None:
         return
 
 
-def _trim(newest: Path) -> None:
-    """Each of the 256 folders may hold its share, so only the one written to is looked at."""
-    limit = (current().cache_mib << 20) // _SHARDS
+def _trim(newest: Path, limit: int) -> None:
+    """Each folder may hold its share, so only the one written to is looked at."""
     entries = [(f.st_mtime, f.st_size, p) for p in newest.parent.iterdir() if (f := _facts(p))]
     excess = sum(size for _, size, _ in entries) - limit
     for _, size, path in sorted(entries):
@@ -133,10 +160,3 @@ def _facts(path: Path) -> os.stat_result | None:
         return path.stat()
     except OSError:
         return None
-
-
-def _sources() -> list[Path]:
-    """The files whose text decides what is generated."""
-    here = Path(__file__).parent
-    kernels = Path(knobs_file).parent / "kernels"
-    return sorted(here.glob("*.py")) + sorted(kernels.glob("*.py"))

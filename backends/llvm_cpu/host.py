@@ -7,11 +7,10 @@ read off this value, so generating for another machine is a matter of passing an
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
-
-import llvmlite.binding as llvm
 
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError
@@ -87,12 +86,29 @@ NAMED = {
 @lru_cache(maxsize=1)
 def host() -> Target:
     """The machine this process runs on, with the features its processor really has."""
+    from llvmlite import binding as llvm
+
     features = llvm.get_host_cpu_features()
     triple, cpu = llvm.get_process_triple(), llvm.get_host_cpu_name()
     wide, middle = features.get("avx512f", False), features.get("avx2", False)
     size = 64 if wide else 32 if middle else 16
     registers = 32 if wide or not triple.startswith("x86_64") else 16
     return Target(triple, cpu, features.flatten(), size, registers)
+
+
+@lru_cache(maxsize=1)
+def fingerprint() -> str:
+    """A text that two machines have in common only if `host` is the same on both."""
+    try:
+        with open("/proc/cpuinfo", "rb", buffering=0) as file:
+            first = file.read(1 << 14).split(b"\n\n")[0].decode()
+    except OSError:
+        return host().key()
+    lines = [line for line in first.splitlines() if not line.startswith(_CHANGING)]
+    return "\n".join([platform.machine(), sys.platform, *lines])
+
+
+_CHANGING = ("cpu MHz", "bogomips", "processor", "apicid", "initial apicid", "core id")
 
 
 def available_cores() -> int:

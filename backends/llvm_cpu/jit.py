@@ -19,9 +19,10 @@ import llvmlite.binding as llvm
 from graphc.errors import CompileError
 from graphc.knobs import current
 
-from . import cache, workers
+from . import cache, elf, mapped, workers
 from .codegen import Machine
 from .host import Target, host
+from .words import Located
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,10 @@ class Code:
 
 
 _MATH = {"linux": "libm.so.6", "darwin": "libSystem.dylib", "win32": "msvcrt"}
+MOST_BYTES = 32 << 20
+"""Bytes of objects that are kept in this process."""
 _loaded: dict[str, Code] = {}
+_objects: dict[str, bytes] = {}
 
 
 def unit_of(text: str, *names: str) -> Unit:
@@ -74,16 +78,65 @@ def load(units: Sequence[Unit]) -> list[Code]:
     return [_loaded[key] for key in keys]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Linked:
+    """The functions of some units in memory, as long as this is kept."""
+
+    addresses: tuple[Mapping[str, int], ...]
+    """By name, for each unit."""
+    image: elf.Image | None
+    """The same for other processes; None if LLVM had to link."""
+    memory: mapped.Mapped | None = field(repr=False)
+
+
+def linked(units: Sequence[Unit]) -> Linked:
+    """The functions of units, linked as one piece of code where that is possible.
+
+    Raises:
+        CompileError: LLVM refuses a module, or a function it calls does not exist.
+    """
+    distinct = list({unit.key: unit for unit in units}.values())
+    made = objects(distinct, host())
+    image = elf.linked([(data, unit.names) for data, unit in zip(made, distinct)])
+    memory = mapped.mapped(image) if image else None
+    if memory is None:
+        return Linked(tuple(code.addresses for code in load(units)), None, None)
+    entries = iter(enumerate(memory.entries))
+    found = {
+        unit.key: {
+            name: Located.at(address, "function", number)
+            for name, (number, address) in zip(unit.names, entries)
+        }
+        for unit in distinct
+    }
+    return Linked(tuple(found[unit.key] for unit in units), image, memory)
+
+
 def objects(units: Sequence[Unit], target: Target) -> list[bytes]:
     """The object code of each unit for a target, from the cache or compiled (and then cached)."""
     keys = [_key(unit, target) for unit in units]
-    found = {key: data for key in keys if (data := cache.lookup(key)) is not None}
+    found = {key: data for key in keys if (data := _known(key)) is not None}
     cold = {key: unit for key, unit in zip(keys, units) if key not in found}
     made = workers.compile_all([unit.write() for unit in cold.values()], machine_of(target))
     for key, data in zip(cold, made):
         cache.store(key, data)
         found[key] = data
+    _remember(found)
     return [found[key] for key in keys]
+
+
+def _known(key: str) -> bytes | None:
+    return _objects[key] if key in _objects else cache.lookup(key)
+
+
+def _remember(found: Mapping[str, bytes]) -> None:
+    """Keep the latest objects at hand: a cache on disk may be switched off."""
+    _objects.update(found)
+    excess = sum(map(len, _objects.values())) - MOST_BYTES
+    for key in list(_objects):
+        if excess <= 0:
+            return
+        excess -= len(_objects.pop(key, b""))
 
 
 def link(data: bytes, names: Sequence[str]) -> Code:

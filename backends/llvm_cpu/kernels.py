@@ -48,14 +48,18 @@ class Native:
     phases: tuple[tuple[int, Size], ...]
 
 
-def native_steps(steps: Sequence[Step]) -> dict[Step, Native]:
-    """Machine code for the kernels, sorts, running sums and copies among the steps."""
+def native_steps(steps: Sequence[Step]) -> tuple[dict[Step, Native], jit.Linked]:
+    """Machine code for the kernels, sorts, running sums and copies among the steps.
+
+    Besides these the linked code has the functions of the interpreter, as its first unit.
+    """
     forms = {step: form for step in steps if (form := form_of(step)) is not None}
-    codes = jit.load([form.unit for form in forms.values()])
-    return {
+    linked = jit.linked([runtime_unit(), *(form.unit for form in forms.values())])
+    native = {
         step: Native(form, tuple((code[p.function_name], p.items) for p in form.phases))
-        for (step, form), code in zip(forms.items(), codes)
+        for (step, form), code in zip(forms.items(), linked.addresses[1:])
     }
+    return native, linked
 
 
 def form_of(step: Step) -> Form | None:

@@ -15,8 +15,8 @@ import threading
 from graphc.errors import ArgumentError
 from graphc.knobs import current
 
-from . import jit, pool_ir
-from .host import available_cores, host
+from . import cache, host, late, pool_words, stored
+from .host import available_cores
 
 PATIENCE = 20_000
 """Turns of a waiting loop, about half a millisecond, before a thread rests."""
@@ -44,21 +44,19 @@ class Pool:
 
     def __init__(self, threads: int, portable: bool = False) -> None:
         self.threads = threads
-        self.portable = portable or not pool_ir.has_futex(host())
+        self.portable = portable or not pool_words.has_futex()
         self._process = os.getpid()
-        self._code = jit.load([_unit(self.portable)])[0]
-        self._memory = ctypes.create_string_buffer(pool_ir.SIZE + _ALIGN)
+        (worker, self.parallel, stop), self._code = _functions(self.portable)
+        self._memory = ctypes.create_string_buffer(pool_words.SIZE + _ALIGN)
         self.state = -(-ctypes.addressof(self._memory) // _ALIGN) * _ALIGN
-        self.parallel = self._code["graphc_parallel"]
-        self._worker = _void_pointer(self._code["graphc_worker"])
-        self._stop = _void_pointer(self._code["graphc_stop"])
+        self._worker, self._stop = _void_pointer(worker), _void_pointer(stop)
         self._run = _void_parallel(self.parallel)
         self.is_up = False
         self._crew: list[threading.Thread] = []
         self._changed = threading.Condition()
         self._stopping = False
         crowded = threads > available_cores()
-        self._word(pool_ir.SPIN).value = NO_PATIENCE if crowded else PATIENCE
+        self._word(pool_words.SPIN).value = NO_PATIENCE if crowded else PATIENCE
 
     def run(self, function: int, argument: int, chunks: int) -> None:
         """Call `function(argument, chunk, chunks)` once for each chunk, on all threads."""
@@ -71,14 +69,14 @@ class Pool:
             self._start()
         if self.portable:
             with self._changed:
-                self._word(pool_ir.ACTIVE).value += 1
+                self._word(pool_words.ACTIVE).value += 1
                 self._changed.notify_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.portable:
             with self._changed:
-                self._word(pool_ir.ACTIVE).value -= 1
+                self._word(pool_words.ACTIVE).value -= 1
 
     def close(self) -> None:
         """End the worker threads; calls under way finish on their own."""
@@ -87,7 +85,7 @@ class Pool:
         with self._changed:
             self._stopping = True
             crew, self._crew = self._crew, []
-            self._word(pool_ir.WORKERS).value = 0
+            self._word(pool_words.WORKERS).value = 0
             self._changed.notify_all()
         self._stop(self.state)
         for thread in crew:
@@ -111,7 +109,7 @@ class Pool:
                     except RuntimeError:  # the system has no more threads: fewer do as well
                         break
                     self._crew.append(thread)
-                    self._word(pool_ir.WORKERS).value = number
+                    self._word(pool_words.WORKERS).value = number
             finally:
                 threading.stack_size(before)
             self.is_up = not self.portable
@@ -121,7 +119,7 @@ class Pool:
         while not self._stopping:
             self._worker(self.state)
             with self._changed:
-                while not (self._stopping or self._word(pool_ir.ACTIVE).value):
+                while not (self._stopping or self._word(pool_words.ACTIVE).value):
                     self._changed.wait()
 
     def _word(self, offset: int) -> ctypes.c_int32:
@@ -167,9 +165,17 @@ def _made(threads: int) -> Pool:
     return Pool(threads, portable=current().pool == "portable")
 
 
-def _unit(portable: bool) -> jit.Unit:
-    text = pool_ir.pool_module(host(), portable).text()
-    return jit.unit_of(text, *pool_ir.NAMES)
+def _functions(portable: bool) -> tuple[tuple[int, ...], object]:
+    """The addresses of `pool_words.NAMES`, and what keeps the code in memory."""
+    key = cache.key_of("pool", host.fingerprint(), str(portable), str(current().llvm_opt))
+    data = cache.lookup(key)
+    found = stored.decoded_image(data) if data is not None else None
+    if found is not None:
+        return found.entries, found
+    entries, image, memory = late.pool_functions(portable)
+    if image is not None:
+        cache.store(key, stored.encoded_image(image))
+    return entries, memory
 
 
 _making = threading.Lock()

@@ -10,36 +10,27 @@ from __future__ import annotations
 
 from .host import Target
 from .module import Module
+from .pool_words import (
+    ACTIVE,
+    ARGUMENT,
+    BUSY,
+    CALLER_SLEEPS,
+    COUNT,
+    DONE,
+    EPOCH,
+    FUNCTION,
+    FUTEX,
+    NAMES,
+    SLEEPERS,
+    SPIN,
+    STATE,
+    STOP,
+    WAIT,
+    WAKE,
+    WORKERS,
+)
 from .text import Function
 from .types import I8, I32, I64, POINTER, VOID, bytes_of
-
-# fmt: off
-# Byte offsets in the pool's memory. What different threads write lies in different cache lines.
-STATE         = 0      # i64: epoch << 32 | chunks left
-EPOCH         = 4      # i32: the upper half of it (little endian), what sleeping workers watch
-DONE          = 64     # i32: chunks finished
-SLEEPERS      = 128    # i32: workers asleep in the kernel
-FUNCTION      = 192    # void (ptr argument, i32 chunk, i32 count)
-ARGUMENT      = 200    # ptr
-COUNT         = 208    # i32
-STOP          = 256    # i32: 1 asks workers to leave
-CALLER_SLEEPS = 260    # i32: 1 while the caller sleeps on DONE
-SPIN          = 264    # i32: turns of a waiting loop before a thread rests
-WORKERS       = 268    # i32
-ACTIVE        = 320    # i32: native calls under way (portable workers stay while there are any)
-BUSY          = 384    # i32: 1 while a caller owns the pool
-SIZE          = 448
-
-FUTEX = {"x86_64": 202, "aarch64": 98}   # the number of the system call
-WAIT, WAKE = 128, 129                    # FUTEX_WAIT_PRIVATE, FUTEX_WAKE_PRIVATE
-# fmt: on
-
-NAMES = ("graphc_worker", "graphc_parallel", "graphc_stop")
-
-
-def has_futex(target: Target) -> bool:
-    """Whether threads can sleep and be woken without Python."""
-    return target.is_linux and _architecture(target) in FUTEX
 
 
 def pool_module(target: Target, portable: bool) -> Module:

@@ -1,117 +1,51 @@
-"""A compiled program: one native call that runs a whole plan, and what surrounds it.
-
-A call patches the words that depend on sizes, inputs and outputs, then runs the table. The native
-code returns every few milliseconds, so that Python can act on signals: Ctrl-C stops a call that
-has not begun to change variables, any other is finished first.
-"""
+"""A compiled program: its plan, the machine code of its kernels, and what runs them."""
 
 from __future__ import annotations
 
-import ctypes
-import os
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import final
-from weakref import WeakSet
 
-import numpy as np
-
-from graphc.debug import log, runs
 from graphc.debug.explain import Known, explain
-from graphc.errors import OutOfMemoryError, OutOfRangeError
-from graphc.ir.dim import names_of
+from graphc.debug.stages import watch
+from graphc.ir.fingerprint import Fingerprint
 from graphc.ops.variable import Variable
 from graphc.passes.pipeline import PassReport
-from graphc.schedule.memory import Layout, MemoryPlan
-from graphc.schedule.plan import Plan, Step
+from graphc.program import Interface, Program
+from graphc.schedule.memory import MemoryPlan, blocks_of
+from graphc.schedule.plan import Plan, Storage
+from graphc.schedule.schedule import make_plan
 
-from . import jit, steps
-from .arena import Arena, address_of, aligned_array
-from .estimate import PER_NANOSECOND
-from .kernels import native_steps, runtime_unit
-from .pool import Pool, pool
-from .runtime_ir import Call
-from .words import Sizes
-
-SLICE = 20_000_000 * PER_NANOSECOND
-"""Estimated work after which native code looks up."""
-KNOWN_SIZES = 256
-"""For how many combinations of sizes the prepared numbers are kept."""
-
-_prototype = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """All that depends on sizes."""
-
-    sizes: Mapping[str, int]
-    words: np.ndarray
-    nbytes: np.ndarray
-    results: tuple[tuple[int | None, tuple[int, ...], np.dtype, int], ...]
-    """The cell (None where nothing is written), shape, dtype and bytes of each."""
-
-
-_POSITION, _PARALLEL, _POOL, _BUDGET = map(
-    int, (Call.POSITION, Call.PARALLEL, Call.POOL, Call.BUDGET)
-)
-
-Turn = Callable[[Pool], int]
-"""Runs for a while; the status, negative as long as the call has not ended."""
+from . import jit, pool_ir, pool_words, steps
+from .elf import Image
+from .host import host
+from .kernels import native_steps
+from .listing import listings
+from .runner import Runner
+from .stored import encoded
 
 
 @final
-class LLVMExecutable:
-    """A plan as machine code, with its memory. Calls from several threads take turns."""
+class LLVMExecutable(Runner):
+    """A plan as machine code, with its memory."""
 
     def __init__(self, plan: Plan, variables: Sequence[Variable] = ()) -> None:
-        self.native = native = native_steps(steps.all_steps(plan))
-        code = jit.load([runtime_unit()])[0]
-        self.plan, self.variables = plan, tuple(variables)
-        self.table = steps.table_of(plan, native, code)
-        self.memory_plan = MemoryPlan(plan, self.table.extra)
-        self._run = _prototype(code["graphc_run"])
-        self._cells = self.table.memory.cells
-        self._call_words = np.zeros(len(Call), np.int64)
-        self._call_words[Call.RECORDS] = self.table.records
-        self._words = self._call_words.data
-        self._address = address_of(self._call_words)
-        self._names = self._size_names()
-        self._arena = Arena()
-        self._prepared: dict[tuple[int, ...], Prepared] = {}
-        self._current: Prepared | None = None
-        self._layout: Layout | None = None
-        self._storages: list[np.ndarray | None] = [None] * len(self.variables)
-        self._bind_places()
-        self.lock = threading.Lock()
-        _living.add(self)
+        self.plan = plan
+        self.native, self.code = native_steps(steps.all_steps(plan))
+        runtime = self.code.addresses[0]
+        table = steps.table_of(plan, self.native, runtime)
+        memory_plan = MemoryPlan(blocks_of(plan, table.extra))
+        run = runtime["graphc_run"]
+        super().__init__(plan.name, table, memory_plan, self._outputs(), variables, run)
 
-    def run(self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
-        """The results; updates the storage of variables.
+    def stored(self, print_: Fingerprint, interface: Interface) -> bytes | None:
+        """The bytes from which another process can run this; None if there are none."""
+        if self.code.image is None:
+            return None
+        image, outputs = self.code.image, self._outputs()
+        return encoded(print_, self.table, self.memory_plan, outputs, image, interface)
 
-        Raises:
-            OutOfRangeError: a check of the plan failed.
-            OutOfMemoryError: the intermediate arrays or the results do not fit into memory.
-        """
-        if not log.is_on(log.RUNS):
-            return self._whole(inputs, sizes, self._turn)
-        results, timed = self._timed(inputs, sizes)
-        log.say(log.RUNS, runs.table(self.plan.name, timed, sizes))
-        return results
-
-    def profile(
-        self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]
-    ) -> list[tuple[Step, float]]:
-        """One call, kernel by kernel: each step that ran with its seconds, in order."""
-        return self._timed(inputs, sizes)[1]
-
-    def needs(self, sizes: Mapping[str, int]) -> int:
-        """Bytes of the arena at these sizes."""
-        with self.lock:
-            self._prepare(sizes)
-            return self.memory_plan.layout.nbytes
+    def _outputs(self) -> list[Storage]:
+        return [s for s in self.plan.storages if s.place == "output"]
 
     def explain(self, report: Sequence[PassReport] = ()) -> str:
         """The passes of the report, kernels and what was not fused and why, memory."""
@@ -122,164 +56,24 @@ class LLVMExecutable:
         sizes = self._current.sizes if self._current else {}
         return explain(self.plan, report, Known(sizes, notes, (remark,), self.memory_plan))
 
-    # ------------------------------------------------------------------ a call
 
-    def _whole(
-        self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int], turn: Turn
-    ) -> list[np.ndarray]:
-        with self.lock:
-            results = self._begin(inputs, sizes)
-            crew = pool()
-            if crew.is_up:
-                status = self._call(crew, turn)
-            else:
-                with crew:
-                    status = self._call(crew, turn)
-        if status:
-            check = self.table.checks[status - 1]
-            raise OutOfRangeError(check.problem, source=check.source)
-        return results
+def compiled(program: Program) -> LLVMExecutable:
+    """A program as machine code; the switches say what is printed of it.
 
-    def _timed(
-        self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]
-    ) -> tuple[list[np.ndarray], list[tuple[Step, float]]]:
-        found: list[tuple[Step, float]] = []
-
-        def turn(crew: Pool) -> int:
-            begin = time.perf_counter()
-            status = self._turn(crew, -1)
-            seconds = time.perf_counter() - begin
-            if status < 0:
-                found.append((self.table.steps[self._words[_POSITION] - 1], seconds))
-            return status
-
-        return self._whole(inputs, sizes, turn), found
-
-    def _begin(self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
-        """Everything in its place; the arrays that will hold the results."""
-        prepared = self._prepare(sizes)
-        cells = self._cells
-        for cell, index in self._inputs:
-            cells[cell] = address_of(inputs[index])
-        results: list[np.ndarray] = []
-        for cell, shape, dtype, nbytes in prepared.results:
-            array, address = aligned_array(shape, dtype, nbytes)
-            results.append(array)
-            if cell is not None:
-                cells[cell] = address
-        for cell, index, variable in self._variables:
-            storage = variable.storage
-            if storage is not self._storages[index]:
-                cells[cell] = address_of(storage)
-                self._storages[index] = storage
-        self._words[_POSITION] = 0
-        return results
-
-    def _call(self, crew: Pool, turn: Turn) -> int:
-        """Run to the end, turn by turn; the status."""
-        status = -1
-        try:
-            while status < 0:
-                status = turn(crew)
-        except BaseException:
-            if status < 0 and self._words[_POSITION] > self.table.commit:
-                self._finish(crew)
-            raise
-        return status
-
-    def _finish(self, crew: Pool) -> None:
-        """The rest of a call that has begun to change variables, whatever signals come."""
-        status = -1
-        while status < 0:
-            try:
-                status = self._turn(crew)
-            except BaseException:
-                continue
-        for variable in self.variables:
-            variable.changed()
-
-    def _turn(self, crew: Pool, budget: int = SLICE) -> int:
-        words = self._words
-        words[_PARALLEL], words[_POOL], words[_BUDGET] = crew.parallel, crew.state, budget
-        return self._run(self._address)
-
-    # ------------------------------------------------------------------ sizes and memory
-
-    def _prepare(self, sizes: Mapping[str, int]) -> Prepared:
-        """Set all words that depend on sizes, and see that the arena is large enough."""
-        current = self._current
-        if current is not None and current.sizes is sizes:
-            return current
-        key = tuple([sizes[n] for n in self._names])
-        prepared = self._prepared.get(key)
-        if prepared is None:
-            if len(self._prepared) >= KNOWN_SIZES:
-                self._prepared.clear()
-            prepared = self._prepared[key] = self._measure(sizes)
-        if prepared is not self._current:
-            # Nothing is current while words change, in case a fork or an interrupt comes between.
-            self._current = None
-            self._place(prepared.nbytes)
-            self.table.memory.set_values(prepared.words)
-            self._current = prepared
-        return prepared
-
-    def _measure(self, sizes: Mapping[str, int]) -> Prepared:
-        values = Sizes(sizes)
-        results = [
-            (cell, tuple(map(values.value, s.shape)), s.dtype.numpy, values.value(s.nbytes))
-            for cell, s in self._results
-        ]
-        nbytes = self.memory_plan.measure(values.value)
-        return Prepared(sizes, self.table.memory.values(values), nbytes, tuple(results))
-
-    def _place(self, nbytes: np.ndarray) -> None:
-        """Give arena storages their addresses."""
-        layout = self.memory_plan.fit(nbytes)
-        if layout is self._layout:
-            return
-        self._layout = None
-        try:
-            self._arena.grow(layout.nbytes, self.plan.name)
-        except OutOfMemoryError:
-            self.memory_plan.forget()
-            raise
-        cells = self._cells
-        for storage, cell in self._placed:
-            cells[cell] = self._arena.address + layout.offsets[storage]
-        self._layout = layout
-
-    def _size_names(self) -> tuple[str, ...]:
-        """The named sizes that anything here depends on."""
-        shapes = (size for s in self.plan.storages for size in s.shape)
-        found = self.table.memory.names.union(*map(names_of, shapes))
-        return tuple(sorted(found.union(*(names_of(b.nbytes) for b in self.memory_plan.blocks))))
-
-    def _bind_places(self) -> None:
-        """Which cells each call sets, and what for."""
-
-        def cells(place: str) -> list[tuple[int, int]]:
-            found = self.table.cells.items()
-            return [(cell.position, s.index) for s, cell in found if s.place == place]
-
-        outputs = {s.index: s for s in self.plan.storages if s.place == "output"}
-        assert sorted(outputs) == list(range(len(outputs))), "outputs are numbered from 0"
-        written = {index: cell for cell, index in cells("output")}
-        self._results = [(written.get(i), outputs[i]) for i in range(len(outputs))]
-        self._inputs = cells("input")
-        self._variables = [(cell, i, self.variables[i]) for cell, i in cells("variable")]
-        arena = ((s, cell.position) for s, cell in self.table.cells.items() if s.place == "arena")
-        self._placed = list(arena)
+    Raises:
+        CompileError: a kernel cannot be compiled, a defect of the code generator.
+    """
+    stages = watch(program.name)
+    plan = make_plan(program, stages.rewritten if stages else None)
+    made = LLVMExecutable(plan, program.variables)
+    if stages is not None:
+        stages.planned(plan)
+        stages.generated(plan, listings(made.native))
+    return made
 
 
-_living: WeakSet[LLVMExecutable] = WeakSet()
-
-
-def _renew_locks() -> None:
-    """In a forked child no other thread lives that could release a lock."""
-    for executable in _living:
-        executable.lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)
+def pool_functions(portable: bool) -> tuple[tuple[int, ...], Image | None, object]:
+    """The functions of a pool, their image, and what keeps them in memory."""
+    text = pool_ir.pool_module(host(), portable).text()
+    linked = jit.linked([jit.unit_of(text, *pool_words.NAMES)])
+    return tuple(linked.addresses[0][name] for name in pool_words.NAMES), linked.image, linked

@@ -7,12 +7,13 @@ What the operations mean is described in `runtime_ir.py`; which records a plan b
 from __future__ import annotations
 
 from graphc.ir.dim import Size
+from graphc.ir.literal import Literal
 from graphc.schedule.plan import Step, Storage
 
 from .arena import address_of
 from .kernels import Form
 from .runtime_ir import WORDS, Operation
-from .words import LONGEST_PART, Address, Share, Word, Words
+from .words import LONGEST_PART, Address, Located, Share, Word, Words
 
 
 class Records:
@@ -25,14 +26,20 @@ class Records:
         self.cells: dict[Storage, Address] = {}
         self.numbers: dict[Size, Address] = {}
         self.steps: dict[int, Step] = {}
+        self.constants: list[Literal] = []
         self.zero = self.words.add(0)
 
     def cell(self, storage: Storage) -> Address:
         """The word that holds the address of a storage."""
         if storage not in self.cells:
-            value = address_of(storage.value.array) if storage.value else 0
+            value = self.constant(storage.value) if storage.value else 0
             self.cells[storage] = self.words.add(value)
         return self.cells[storage]
+
+    def constant(self, value: Literal) -> int:
+        """The address of a constant array."""
+        self.constants.append(value)
+        return Located.at(address_of(value.array), "constant", len(self.constants) - 1)
 
     def number(self, size: Size) -> Address:
         """The word that holds the value of a size."""

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 from .host import Target
 from .module import Module
+from .table import Call
 from .text import Function
 from .types import I1, I8, I32, I64, POINTER, VOID, Number
 
@@ -35,18 +36,6 @@ class Operation(IntEnum):
     POINT = 6    # to, from, cell of t, first, step      *to = *from + first + t * step
     UNTIL = 7    # cell of t, limit, pc                  jump if t has reached the limit
     NEXT = 8     # cell of t, pc                         t += 1 and jump
-    # fmt: on
-
-
-class Call(IntEnum):
-    """The words that describe a call to native code; it changes the position alone."""
-
-    # fmt: off
-    RECORDS = 0   # address of the first record
-    POSITION = 1  # number of the record to go on with
-    PARALLEL = 2  # address of the function that runs chunks on all threads
-    POOL = 3      # address of its first argument
-    BUDGET = 4    # work after which to rest
     # fmt: on
 
 

@@ -11,7 +11,6 @@ The operations are described in `runtime_ir.py`, argument cells in `entry.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from graphc.dtypes import bool_
 from graphc.schedule.memory import regions_of
@@ -26,32 +25,12 @@ from graphc.schedule.plan import (
 )
 
 from .carries import Carries, by_index, point_to_row
-from .jit import Code
 from .kernels import Native
 from .records import Records
 from .runtime_ir import Operation
-from .words import Address, Memory
+from .table import Table
 
 _NAMED = ("input", "variable", "output", "constant", "arena")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
-    """A whole plan, ready to run: memory, and what its parts mean."""
-
-    memory: Memory
-    records: int
-    """The address of the first record."""
-    cells: Mapping[Storage, Address]
-    """Of storages that keep one place during a call."""
-    checks: tuple[CheckStep, ...]
-    """Check number n (from 1) has failed: n is the status of the call."""
-    commit: int
-    """From this record on variables change."""
-    steps: Mapping[int, Step]
-    """The steps of records that run kernels."""
-    extra: Mapping[Step, tuple[Storage, ...]]
-    """What steps need in the arena besides the storages of the plan."""
 
 
 def all_steps(plan: Plan) -> list[Step]:
@@ -60,7 +39,7 @@ def all_steps(plan: Plan) -> list[Step]:
     return [*plan.steps, *inner]
 
 
-def table_of(plan: Plan, native: Mapping[Step, Native], runtime: Code) -> Table:
+def table_of(plan: Plan, native: Mapping[Step, Native], runtime: Mapping[str, int]) -> Table:
     """Lower a plan; `runtime` holds the addresses of the kernels in `runtime_ir.py`."""
     writer = _Writer(native, runtime["graphc_copy"], runtime["graphc_part"])
     writer.region(plan.steps[: plan.commit])
@@ -71,12 +50,13 @@ def table_of(plan: Plan, native: Mapping[Step, Native], runtime: Code) -> Table:
     memory = writer.words.lay_out()
     return Table(
         memory,
-        memory.address(start),
+        start,
         {s: cell for s, cell in writer.cells.items() if s.place in _NAMED},
         tuple(writer.checks),
         commit,
         writer.steps,
         writer.extra,
+        tuple(writer.constants),
     )
 
 

@@ -6,7 +6,7 @@ What they mean is decided in `steps.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -22,6 +22,9 @@ LONGEST_PART = 200_000_000 * 32
 """Work after which a long phase looks up: it runs in parts."""
 MOST_PARTS = 1 << 20
 _LARGEST = (1 << 62) - 1
+
+
+Part = Literal["parts", "chunks", "all chunks", "work"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,23 @@ class Share:
 
     items: Size
     work: Size
-    what: Literal["parts", "chunks", "all chunks", "work"]
+    what: Part
     """The number that is asked for; the work is that of one part."""
+
+
+@final
+class Located(int):
+    """An address in this process, and what lies there: the function or constant of some number."""
+
+    kind: Literal["function", "constant"]
+    number: int
+
+    @staticmethod
+    def at(address: int, kind: Literal["function", "constant"], number: int) -> Located:
+        """The address of something."""
+        made = Located(address)
+        made.kind, made.number = kind, number
+        return made
 
 
 Word = int | dim.Dim | Address | Share
@@ -95,7 +113,8 @@ class Words:
 class Memory:
     """Laid out words. Those that depend on sizes are 0 until `set_sizes`."""
 
-    def __init__(self, words: list[Word]) -> None:
+    def __init__(self, words: Sequence[Word]) -> None:
+        self.words = tuple(words)
         self.array = np.zeros(len(words), np.int64)
         self.cells = self.array.data
         self.start = self.array.ctypes.data

@@ -26,6 +26,11 @@ class Literal:
         """The shape of the array."""
         return self.array.shape
 
+    def digest(self) -> str:
+        """A text that only equal literals have."""
+        dtype, shape, data = self._digest
+        return f"{dtype}{list(shape)}{data.hex()}"
+
     def __hash__(self) -> int:
         return hash(self._digest)
 

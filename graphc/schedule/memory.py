@@ -8,7 +8,7 @@ needs in the arena (scratch of kernels, second buffers of loops) it names as sto
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,10 +50,10 @@ class Layout:
 
 
 class MemoryPlan:
-    """The blocks of a plan, and their layout for the largest sizes so far."""
+    """Blocks (those of a plan: `blocks_of`), and their layout for the largest sizes so far."""
 
-    def __init__(self, plan: Plan, extra: Extra) -> None:
-        self.blocks = blocks_of(plan, extra)
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.blocks = tuple(blocks)
         self._first = np.array([b.first for b in self.blocks], np.int64)
         self._last = np.array([b.last for b in self.blocks], np.int64)
         self.forget()

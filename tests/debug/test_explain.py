@@ -11,7 +11,7 @@ from graphc.ir.graph import graph
 from graphc.ops import control, leaf, reduce
 from graphc.passes.pipeline import PassReport
 from graphc.program import Program
-from graphc.schedule.memory import MemoryPlan
+from graphc.schedule.memory import MemoryPlan, blocks_of
 from graphc.schedule.schedule import make_plan
 
 from .programs import small_plan, training_step
@@ -26,7 +26,7 @@ REPORT = (
 def page() -> str:
     """The page on the plan made by hand, with all that a backend can add."""
     plan, sizes = small_plan(), {"n": 32}
-    memory = MemoryPlan(plan, {})
+    memory = MemoryPlan(blocks_of(plan, {}))
     memory.fit(memory.measure(lambda size: evaluate(size, sizes)))
     notes = {plan.steps[0]: "~1.2 us"}
     known = Known(sizes, notes, ["on a backend that says this"], memory)

@@ -80,7 +80,7 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
 
 def test_the_longest_unused_go_first(tmp_path):
     keys = [f"00{i:062x}" for i in range(4)]
-    with settings(cache_mib=1):  # one folder of 256 may hold 4096 bytes
+    with settings(cache_mib=2):  # one folder of 256 may hold 4096 bytes
         for age, key in enumerate(keys[:3]):
             cache.store(key, bytes(1200))
             os.utime(tmp_path / "objects" / "00" / f"{key[2:]}.o", (1000 + age, 1000 + age))
@@ -91,7 +91,7 @@ def test_the_longest_unused_go_first(tmp_path):
 
 def test_an_object_larger_than_the_limit_is_kept_until_the_next(tmp_path):
     keys = [f"00{i:062x}" for i in range(2)]
-    with settings(cache_mib=1):
+    with settings(cache_mib=2):
         cache.store(keys[0], bytes(10_000))
         assert cache.lookup(keys[0])
         cache.store(keys[1], bytes(10_000))

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from graphc.backends.llvm_cpu import jit, pool_ir
+from graphc.backends.llvm_cpu import jit, pool_ir, pool_words
 from graphc.backends.llvm_cpu.host import NAMED, host
 from graphc.backends.llvm_cpu.module import Module
 from graphc.backends.llvm_cpu.pool import Pool, pool, set_threads
@@ -72,7 +72,7 @@ def kernels():
 
 @pytest.fixture(params=["futex", "portable"])
 def portable(request):
-    if request.param == "futex" and not pool_ir.has_futex(host()):
+    if request.param == "futex" and not pool_words.has_futex():
         pytest.skip("no futex on this system")
     return request.param == "portable"
 
@@ -177,7 +177,7 @@ def test_the_switch_chooses_the_portable_pool():
         set_threads(2)
     assert pool().portable
     set_threads(2)
-    assert pool().portable != pool_ir.has_futex(host())
+    assert pool().portable != pool_words.has_futex()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")

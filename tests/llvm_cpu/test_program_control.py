@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from graphc import dtypes
-from graphc.backends.llvm_cpu import program, words
+from graphc.backends.llvm_cpu import runner, words
 from graphc.backends.llvm_cpu.program import LLVMExecutable
 from graphc.dtypes import bool_
 from graphc.errors import OutOfRangeError
@@ -185,7 +185,7 @@ def test_results_do_not_depend_on_how_often_native_code_rests(
     rng = np.random.default_rng(0)
     values = [rng.standard_normal(s).astype(np.float32) for s in (6, (40, 6), 6)]
     want = executable.run(values, {"n": 40, "m": 6})
-    monkeypatch.setattr(program, "SLICE", -1)
+    monkeypatch.setattr(runner, "SLICE", -1)
     monkeypatch.setattr(words, "SMALLEST_SHARED", 1)
     monkeypatch.setattr(words, "LONGEST_PART", 1)
     executable = LLVMExecutable(running())

@@ -9,6 +9,7 @@ import pytest
 
 from graphc import compiler
 from graphc.backends.llvm_cpu.program import LLVMExecutable
+from graphc.backends.llvm_cpu.restored import Restored
 from graphc.backends.llvm_cpu.steps import all_steps
 from graphc.diff.reverse import grad
 from graphc.ir.node import Tensor
@@ -64,7 +65,7 @@ def test_recurrent_layers_equal_the_reference(cell: Step, reverse: bool) -> None
 
 def test_stacked_states_are_written_by_the_body_in_place() -> None:
     executable = compiled(simple, False, "llvm_cpu").executable
-    assert isinstance(executable, LLVMExecutable)
+    assert isinstance(executable, LLVMExecutable | Restored)
     found = all_steps(executable.plan)
     forward = next(s for s in found if isinstance(s, ScanStep))
     assert forward.after
@@ -87,7 +88,7 @@ def test_panels_of_captured_weights_are_packed_once() -> None:
     want = h.astype(np.float64) @ np.linalg.matrix_power(a.T.astype(np.float64), STEPS)
     np.testing.assert_allclose(f(a, h), want, rtol=1e-4, atol=1e-4 * np.abs(want).max())
     executable = f.executable
-    assert isinstance(executable, LLVMExecutable)
+    assert isinstance(executable, LLVMExecutable | Restored)
     (product,) = (s for s in all_steps(executable.plan) if not isinstance(s, ScanStep))
     phases = executable.native[product].phases
     ran = [step for step, _ in executable.profile([a, h], {"batch": 33})]

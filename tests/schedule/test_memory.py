@@ -96,7 +96,7 @@ def test_a_product_of_matrices_may_not_write_in_place() -> None:
 def test_offsets_serve_the_largest_sizes_so_far() -> None:
     x, a, b, c = storage("x", place="input"), storage("a"), storage("b"), storage("c", (n, 4))
     p = plan(step(a, x), step(b, x), step(c, a, b))
-    memory = MemoryPlan(p, {})
+    memory = MemoryPlan(blocks_of(p, {}))
 
     def fit(size: int):
         def value(s: Size) -> int:
@@ -119,7 +119,7 @@ def test_sharing_can_be_switched_off(disabled: set[str], arrays: int) -> None:
     x = storage("x", place="input")
     chain = [storage(name) for name in "abcd"]
     steps = [step(new, old) for new, old in zip(chain, [x, *chain])]
-    memory = MemoryPlan(replace(plan(*steps), disabled=frozenset(disabled)), {})
+    memory = MemoryPlan(blocks_of(replace(plan(*steps), disabled=frozenset(disabled)), {}))
     assert memory.fit(memory.measure(lambda s: evaluate(s, {"n": 64}))).nbytes == arrays * 1024
 
 
