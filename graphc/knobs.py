@@ -114,6 +114,12 @@ class Settings:
     tune: bool = _switch(
         False, FLAG, "Measure several schedules per kernel and remember the best one."
     )
+    exact_convolution: bool = _switch(
+        False,
+        FLAG,
+        "Never use Winograd's algorithm, which does 3x3 convolutions about 3 times as fast with "
+        "errors up to 2e-5 of the largest result. What is compiled keeps the value it met.",
+    )
     llvm_opt: int = _switch(
         2,
         _whole(0, 3),

@@ -11,27 +11,20 @@ Everything is read off index maps and free axes (`roles.py`). `b` is read in pla
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graphc.ir.dim import Size, ceil_div, product
-from graphc.kernels.build import as_index, load, reduce
-from graphc.kernels.kernel import Axis, Buffer, Expr, Kernel, Load
-from graphc.kernels.settle import moved_store
-from graphc.kernels.walk import buffers_of, rebuild, walk
+from graphc.ir.dim import ceil_div, product
+from graphc.kernels.kernel import Buffer, Kernel
 
-from .body import Body
+from .contract_columns import emit_totals, partial_columns
 from .contract_loops import Driver, loops_of
 from .contract_plan import Plan, plan_of
 from .emitted import Emitted, Phase
-from .entry import Entry, open_function
+from .entry import Entry, buffers_read, open_function
 from .host import Target
-from .map import MapEmitter
-from .map_schedule import schedule_map
 from .module import Module
 from .operands import Panels
 from .pack import emit_panels
-from .place import Place
 from .tile import Tile
 
 
@@ -64,14 +57,15 @@ class _Emission:
         """Packing, the contraction itself, and the reductions over M."""
         c = self.plan.c
         panels = [(i, x) for i, x in enumerate(self.plan.b) if isinstance(x, Panels)]
-        sums = [_partial(self.plan, i) for i in range(len(c.columns))]
+        sums = columns_of(self.plan)
         phases = [self.pack(i, x, number) for number, (i, x) in enumerate(panels)]
         entry = self.open(self.name())
         packed, partial = entry.scratch[: len(panels)], entry.scratch[len(panels) :]
         driver = Driver(self.plan, self.kernel, entry, packed, list(zip(sums, partial)))
         phases.append(Phase(self.name(), driver.emit()))
         if sums:
-            phases.append(self.finish(len(panels), sums))
+            finish = self.open(self.name("finish"))
+            phases.append(emit_totals(finish, c, sums, finish.scratch[len(panels) :]))
         scratch = [(x.dtype, x.elements) for _, x in panels]
         scratch += [(b.dtype, product(b.shape)) for b in sums]
         return Emitted(tuple(phases), tuple(scratch))
@@ -95,44 +89,11 @@ class _Emission:
         to = entry.scratch[number]
         items = emit_panels(entry, c.kernel, c.b[i], panels, self.plan.n, to)
         entry.f.give_back()
-        names = [b.name for b in buffers_of(self.kernel)]
-        read = {e.buffer.name for e in walk([c.b[i]]) if isinstance(e, Load)}
-        return Phase(name, items, tuple(sorted(map(names.index, read))))
-
-    def finish(self, panels: int, sums: Sequence[Buffer]) -> Phase:
-        """Totals from the partial results of items, in the order of the items."""
-        name = self.name("finish")
-        entry, kernel = self.open(name), _totals(self.plan, sums)
-        pointers = dict(zip([b.name for b in sums], entry.scratch[panels:]))
-        place = entry.place
-        inner = Place(entry.f, kernel.axes, {**place.pointers, **pointers}, place.sizes)
-        schedule = schedule_map(kernel, self.module.target)
-        MapEmitter(Body(inner), kernel, schedule).items(entry.share)
-        entry.f.give_back()
-        return Phase(name, schedule.items(kernel))
+        return Phase(name, items, buffers_read(self.kernel, c.b[i]))
 
 
-def _partial(plan: Plan, number: int) -> Buffer:
-    """Partial reductions: [batch, outer n, block of m, column]."""
-    c, e = plan.c, plan.c.columns[number]
-    around = [c.kernel.axis(x).size for x in (*c.batch, *c.n[:-1])]
-    columns = ceil_div(c.kernel.axis(plan.n).size, plan.width) * plan.width
-    return Buffer(f"column sums {number}", e.dtype, (*around, _blocks(plan), columns))
-
-
-def _blocks(plan: Plan) -> Size:
-    """How many blocks M is cut into."""
-    return product(x.turns for x in loops_of(plan) if x.axis in plan.c.m)
-
-
-def _totals(plan: Plan, sums: Sequence[Buffer]) -> Kernel:
-    """The map that adds up partial reductions and does the stores that wait for them."""
-    c = plan.c
-    index = [as_index(x) for x in (*c.batch, *c.n[:-1], "block", plan.n)]
-    change: dict[Expr, Expr] = {
-        e: reduce(e.kind, load(b, *index), "block") for e, b in zip(c.columns, sums)
-    }
-    done = rebuild([s.value for s in c.totals], change)
-    stores = tuple(moved_store(s, {}, done) for s in c.totals)
-    axes = [a for a in c.kernel.axes if a.name in (*c.batch, *c.n)]
-    return Kernel(f"{c.kernel.name}_finish", (Axis("block", _blocks(plan)), *axes), stores)
+def columns_of(plan: Plan) -> list[Buffer]:
+    """The partial results of reductions over M, one row per block of M."""
+    blocks = product(x.turns for x in loops_of(plan) if x.axis in plan.c.m)
+    columns = ceil_div(plan.c.kernel.axis(plan.n).size, plan.width) * plan.width
+    return partial_columns(plan.c, blocks, columns)

@@ -125,7 +125,7 @@ def plan_of(kernel: Kernel, target: Target, tile: Tile | None = None) -> Plan | 
     c = contraction_of(merge_axes(settled(kernel)))
     if c is None or not _is_wanted(c):
         return None
-    c = _forward(c)
+    c = forward(c)
     direct = in_place(c.a)
     direct = direct if direct and direct.dtype is c.a.dtype else None
     groups = groups_of(c.a, tuple(a.name for a in c.kernel.axes))
@@ -175,7 +175,7 @@ def _is_wanted(c: Contraction) -> bool:
     return bool(c.m and c.n and floats and known and not any(parts))
 
 
-def _forward(c: Contraction) -> Contraction:
+def forward(c: Contraction) -> Contraction:
     """The contraction with the axes of the sum turned so that `a` is walked upwards."""
     where = {}
     for n in c.k:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.kernels.kernel import Kernel
-from graphc.kernels.walk import buffers_of, size_names
+from graphc.kernels.kernel import Expr, Kernel, Load
+from graphc.kernels.walk import buffers_of, size_names, walk
 
 from .module import Module
 from .place import Place
@@ -60,3 +60,10 @@ def open_place(f: Function, kernel: Kernel, scratch: int = 0) -> tuple[Place, tu
     named = dict(zip(buffers, pointers))
     place = Place(f, kernel.axes, named, dict(zip(sizes, values)))
     return place, tuple(pointers[len(buffers) :])
+
+
+def buffers_read(kernel: Kernel, e: Expr) -> tuple[int, ...]:
+    """The numbers of the buffers of a kernel that an expression reads."""
+    names = [b.name for b in buffers_of(kernel)]
+    read = {x.buffer.name for x in walk((e,)) if isinstance(x, Load)}
+    return tuple(sorted(map(names.index, read)))

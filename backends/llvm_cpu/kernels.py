@@ -17,6 +17,7 @@ from graphc.kernels.canonical import canonical
 from graphc.kernels.kernel import Kernel
 from graphc.kernels.printer import show
 from graphc.kernels.walk import size_names
+from graphc.knobs import current
 from graphc.schedule.plan import CopyStep, CumulativeStep, KernelStep, SortStep, Step, Storage
 
 from . import cache, estimate, jit, ordered, ordered_sort, runtime_ir
@@ -25,6 +26,7 @@ from .emit_map import emit_map
 from .emitted import Emitted, Phase
 from .host import Target, host
 from .module import Module
+from .winograd import emit_winograd
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,14 +94,15 @@ def _kernel(step: KernelStep) -> Form:
     phases = tuple(replace(p, items=substitute(p.items, meaning)) for p in emitted.phases)
     scratch = tuple(_scratch(d, substitute(n, meaning)) for d, n in emitted.scratch)
     pointers = (*(step.bound[n] for n in common.buffers), *scratch)
-    unit = jit.Unit(f"kernel\n{text}", write, tuple(p.function_name for p in phases))
+    key = f"kernel {_rules()}\n{text}"
+    unit = jit.Unit(key, write, tuple(p.function_name for p in phases))
     return Form(unit, phases, pointers, sizes, estimate.work_of(step.kernel), scratch)
 
 
 def emission(kernel: Kernel, text: str) -> tuple[Emitted, Callable[[], str]]:
     """What emitting a kernel answers, and how to get the IR text."""
     target = host()
-    key = cache.key_of("emitted", text, target.key())
+    key = cache.key_of("emitted", text, target.key(), _rules())
     if key not in _emitted and (data := cache.lookup(key)) is not None:
         _emitted[key] = decoded(data)
     if key in _emitted:
@@ -113,8 +116,14 @@ def emission(kernel: Kernel, text: str) -> tuple[Emitted, Callable[[], str]]:
 def emit(kernel: Kernel, target: Target) -> tuple[Emitted, Module]:
     """A kernel as IR: the generator of contractions if it wants it, else that of maps."""
     module = Module(target)
-    emitted = emit_contraction(module, kernel, target)
+    emitted = None if current().exact_convolution else emit_winograd(module, kernel, target)
+    emitted = emitted or emit_contraction(module, kernel, target)
     return emitted or emit_map(module, kernel, target), module
+
+
+def _rules() -> str:
+    """The settings that decide which code a kernel becomes."""
+    return "exact" if current().exact_convolution else ""
 
 
 def encoded(emitted: Emitted) -> bytes:

@@ -1,0 +1,161 @@
+"""Convolutions by Winograd's algorithm: near to float64, equal bits, and when they are chosen."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from contraction_forms import Conv
+
+from graphc import dtypes, knobs
+from graphc.backends.llvm_cpu import kernels
+from graphc.backends.llvm_cpu.host import host
+from graphc.backends.llvm_cpu.winograd import emit_winograd
+from graphc.backends.llvm_cpu.winograd_maps import A_T, B_T, INPUTS, OUTPUTS, TAPS, G
+from graphc.backends.llvm_cpu.winograd_plan import winograd_of
+from graphc.backends.llvm_cpu.winograd_tiling import Tiling
+from graphc.ir import dim
+
+from .contract_runner import Compiled, check, inputs_of
+from .map_runner import narrower
+
+B = dim.named("batch")
+BOUND = 2e-5
+"""Of the largest result, at every depth that networks have."""
+
+
+def compiled(kernel, tiling=None, target=None) -> Compiled:
+    def emit(module, kernel, target):
+        return emit_winograd(module, kernel, target, tiling)
+
+    return Compiled(kernel, target, emit=emit)
+
+
+def checked(conv: Conv, form: str, batches=(3,), tiling=None, target=None, bound=BOUND, **more):
+    def made(dtype):
+        args = conv.batch, conv.image, conv.ci, conv.co, conv.taps
+        return getattr(Conv(*args, pad=conv.pad, dtype=dtype), form)(**more)
+
+    code = compiled(made(dtypes.float32), tiling, target)
+    for batch in batches:
+        chunks = (1, 2, 3, 8) if batch else (1,)
+        check(made, {"batch": batch}, compiled=code, chunks=chunks, bound=bound)
+
+
+def product(m, x):
+    return [sum(a * b for a, b in zip(row, x, strict=True)) for row in m]
+
+
+def test_matrices_filter_exactly():
+    d = [Fraction(3 * i * i - 7, i + 2) for i in range(INPUTS)]
+    g = [Fraction(i + 1, 3) for i in range(TAPS)]
+    got = product(A_T, [a * b for a, b in zip(product(G, g), product(B_T, d), strict=True)])
+    assert got == [sum(g[k] * d[i + k] for k in range(TAPS)) for i in range(OUTPUTS)]
+
+
+# fmt: off
+CASES = [  # image, channels, filters, padding
+    ((8, 8),   32,  32, 1),
+    ((14, 14), 64,  64, 1),
+    ((9, 11),  32,  48, 1),
+    ((26, 26), 64,  64, 0),
+    ((13, 7),  48, 112, 0),
+    ((7, 7),  128, 128, 1),
+    ((10, 9),  64,  64, 2),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("form", ["forward", "input_gradient"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_several_batches(case, form):
+    image, ci, co, pad = case
+    checked(Conv(B, image, ci, co, (3, 3), pad=pad), form, batches=(5, 0, 1))
+
+
+@pytest.mark.parametrize("form", ["forward", "input_gradient"])
+@pytest.mark.parametrize("channels", [64, 128, 256, 512])
+def test_error_at_the_depths_of_networks(channels, form):
+    checked(Conv(B, (12, 12), channels, channels, (3, 3), pad=1), form, batches=(1,))
+
+
+@pytest.mark.parametrize("epilogue", ["bias relu", "residual", "sums", "bias relu sums"])
+@pytest.mark.parametrize("image", [(12, 16), (11, 10)])
+def test_epilogues(epilogue, image):
+    checked(Conv(B, image, 32, 48, (3, 3), pad=1), "forward", (3, 0, 1), epilogue=epilogue)
+
+
+@pytest.mark.parametrize("image", [(8, 8), (7, 9)])
+def test_a_long_epilogue_loops_over_results(image):
+    conv, tiling = Conv(B, image, 32, 32, (3, 3), pad=1), Tiling(12, 6, 4, 32, True)
+    checked(conv, "forward", tiling=tiling, epilogue="bias tanh sums", bound=5 * BOUND)
+
+
+TILINGS = [
+    Tiling(12, 6, 4, 64, True),
+    Tiling(6, 3, 1, 32, True),
+    Tiling(28, 14, 2, 16, False),
+    Tiling(5, 5, 3, 64, False),
+]
+
+
+@pytest.mark.parametrize("tiling", TILINGS, ids=str)
+def test_every_way_of_cutting_means_the_same(tiling):
+    checked(
+        Conv(B, (10, 12), 64, 72, (3, 3), pad=1), "forward", tiling=tiling, epilogue="bias sums"
+    )
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_channels_that_fill_no_vector(first):
+    tiling = Tiling(12, 6, 4, 21, first)
+    checked(Conv(B, (10, 12), 21, 37, (3, 3), pad=1), "forward", tiling=tiling, epilogue="residual")
+
+
+@pytest.mark.parametrize("lanes", [8, 4])
+@pytest.mark.parametrize("form", ["forward", "input_gradient"])
+def test_narrower_machines(form, lanes):
+    checked(Conv(B, (10, 12), 32, 40, (3, 3), pad=1), form, target=narrower(lanes))
+
+
+def test_a_nan_stays_in_its_tiles():
+    conv, sizes = Conv(B, (16, 16), 32, 32, (3, 3), pad=1), {"batch": 2}
+    kernel = conv.forward()
+    arrays = inputs_of(kernel, sizes)
+    arrays["x"][1, 5, 6, 3] = np.nan
+    compiled(kernel).run(arrays, sizes, 3)
+    touched = np.isnan(arrays["y"]).any(axis=-1)
+    wanted = np.zeros_like(touched)
+    wanted[1, 4:8, 4:8] = True
+    np.testing.assert_array_equal(touched, wanted)
+
+
+# fmt: off
+DECLINED = {
+    "stride":       Conv(B, (28, 28), 64, 64, (3, 3), stride=2, pad=1),
+    "dilation":     Conv(B, (28, 28), 64, 64, (3, 3), pad=2, dilation=2),
+    "groups":       Conv(B, (28, 28), 64, 64, (3, 3), pad=1, groups=2),
+    "taps":         Conv(B, (28, 28), 64, 64, (5, 5), pad=2),
+    "three axes":   Conv(B, (8, 8, 8), 64, 64, (3, 3, 3), pad=1),
+    "few channels": Conv(B, (224, 224), 3, 64, (3, 3), pad=1),
+    "float64":      Conv(B, (28, 28), 64, 64, (3, 3), pad=1, dtype=dtypes.float64),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("name", DECLINED)
+def test_other_convolutions_are_declined(name):
+    assert winograd_of(DECLINED[name].forward(), host()) is None
+
+
+def test_the_setting_switches_it_off():
+    kernel = Conv(B, (28, 28), 64, 64, (3, 3), pad=1).forward()
+    assert winograd_of(kernel, host())
+    names = {}
+    for exact in (False, True):
+        with knobs.settings(exact_convolution=exact):
+            emitted, _ = kernels.emission(kernel, "a kernel of this test")
+            names[exact] = [p.function_name for p in emitted.phases]
+    assert any("weights" in n for n in names[False])
+    assert not any("weights" in n for n in names[True])
