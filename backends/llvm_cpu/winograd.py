@@ -86,7 +86,7 @@ class _Emission:
         plan = self.plan
         if plan.tiling.first:
             return plan.panels * plan.steps * PRODUCTS * plan.weight_step
-        return plan.blocks * (plan.steps * PRODUCTS * plan.input_step)
+        return plan.blocks * plan.inputs.elements
 
     def shared(self, entry: Entry) -> str:
         return entry.scratch[isinstance(self.plan.b, Panels)]
@@ -136,17 +136,17 @@ class _Emission:
         """Items are tiles: [block, step, product, tile, channel]."""
         entry, plan = self.open("tiles"), self.plan
         f, many = entry.f, plan.tiling.tiles
-        inputs = Inputs(plan, Body(entry.place))
+        inputs = Inputs(Body(entry.place), plan.tiles, plan.pixels, plan.inputs)
         inputs.reserve()
 
         def one(t: Number, _: list[str]) -> None:
-            block = f.mul(f.div(t, many), plan.steps * PRODUCTS * plan.input_step)
-            row = f.mul(f.rem(t, many), plan.depth)
+            block = f.mul(f.div(t, many), plan.inputs.elements)
+            row = f.mul(f.rem(t, many), plan.inputs.depth)
             inputs.transform(t, f.gep(F32, self.shared(entry), f.add(block, row)))
 
-        f.loop(*entry.share(entry.place.size(plan.tiles)), 1, one, hint="item")
+        f.loop(*entry.share(entry.place.size(plan.tiles.count)), 1, one, hint="item")
         f.give_back()
-        return Phase(f.name, plan.tiles)
+        return Phase(f.name, plan.tiles.count)
 
 
 @dataclass(slots=True)
@@ -171,17 +171,20 @@ class _Driver:
         """All items of a chunk; answers how many items there are."""
         f, plan, place = self.f, self.plan, self.place
         body = Body(place)
-        inputs, weights = Inputs(plan, body), Weights(plan, body, self.packed)
+        inputs, weights = (
+            Inputs(body, plan.tiles, plan.pixels, plan.inputs),
+            Weights(plan, body, self.packed),
+        )
         outputs = Outputs(plan, body)
         first = plan.tiling.first
-        kept = plan.steps * plan.input_step if first else plan.weight_step
+        kept = plan.steps * plan.inputs.product if first else plan.weight_step
         own = f.alloca(F32, PRODUCTS * kept)
         products = f.alloca(F32, PRODUCTS * plan.product_step)
         outputs.reserve()
         if first:
             inputs.reserve()
         panels = 1 if first else plan.panels
-        many, total = plan.tiling.tiles, place.size(plan.tiles)
+        many, total = plan.tiling.tiles, place.size(plan.tiles.count)
         form = self.form()
         tiles = Products(f, plan.c, f"{f.name}_products", form)
 
@@ -191,7 +194,7 @@ class _Driver:
             count = f.min(many, f.sub(total, start))
 
             def tile(i: Number, _: list[str]) -> None:
-                inputs.transform(f.add(start, i), f.gep(F32, own, f.mul(i, plan.depth)))
+                inputs.transform(f.add(start, i), f.gep(F32, own, f.mul(i, plan.inputs.depth)))
 
             def panel(p: Number, _: list[str]) -> None:
                 self.products(tiles, weights, p, block, count, own, products)
@@ -213,7 +216,7 @@ class _Driver:
         plan = self.plan
         return Form(
             rows=plan.tiling.rows,
-            a_row=plan.depth,
+            a_row=plan.inputs.depth,
             a_sum=1,
             b_sum=plan.width,
             to_row=plan.width,
@@ -234,17 +237,16 @@ class _Driver:
     ) -> None:
         """The 36 products of one block and panel, summed over all channels."""
         f, plan = self.f, self.plan
-        inputs_step = PRODUCTS * plan.input_step
         if plan.steps > 1:
             self.fill(to, PRODUCTS * plan.product_step, "zeroinitializer")
 
         def step(s: Number, _: list[str]) -> None:
             if plan.tiling.first:
-                a = f.gep(F32, own, f.mul(s, inputs_step))
+                a = f.gep(F32, own, f.mul(s, plan.inputs.step))
                 number = f.add(f.mul(panel, plan.steps), s)
                 b = f.gep(F32, self.shared, f.mul(number, PRODUCTS * plan.weight_step))
             else:
-                start = f.add(f.mul(block, plan.steps * inputs_step), f.mul(s, inputs_step))
+                start = f.add(f.mul(block, plan.inputs.elements), f.mul(s, plan.inputs.step))
                 a, b = f.gep(F32, self.shared, start), own
                 self.own_weights(weights, panel, s, own)
 
@@ -269,12 +271,12 @@ class _Driver:
     ) -> None:
         """One of the products, in register tiles; in the last one rows may be of no tile."""
         f, plan = self.f, self.plan
-        a = f.gep(F32, a, f.mul(p, plan.input_step))
+        a = f.gep(F32, a, f.mul(p, plan.inputs.product))
         b = f.gep(F32, b, f.mul(p, plan.weight_step))
         to = f.gep(F32, to, f.mul(p, plan.product_step))
 
         def one(row: Number, _: list[str]) -> None:
-            here = f.gep(F32, a, f.mul(row, plan.depth))
+            here = f.gep(F32, a, f.mul(row, plan.inputs.depth))
             there = f.gep(F32, to, f.mul(row, plan.width))
             products.call(here, b, there, plan.tiling.channels)
 

@@ -44,7 +44,7 @@ class Outputs:
     @property
     def is_looped(self) -> bool:
         """Whether some tile goes through a copy."""
-        return not self.is_short or not all(w.is_whole for w in self.plan.windows)
+        return not self.is_short or not self.plan.tiles.are_whole
 
     @property
     def is_short(self) -> bool:
@@ -90,8 +90,8 @@ class Outputs:
             return f.load(type_, f.gep(F32, products, (i * INPUTS + j) * plan.product_step))
 
         values = mapped_twice(f, type_, A_T, product, INPUTS)
-        at = position_of(plan, self.body.place, tile)
-        extents = [rows_left(f, w, at[w.pixel]) for w in plan.windows]
+        at = position_of(plan.tiles, self.body.place, tile)
+        extents = [rows_left(f, w, at[w.pixel]) for w in plan.tiles.windows]
         if not self.is_looped:
             return self._written_out(results, at, values, to)
         whole = f.both(*(f.compare("eq", x, OUTPUTS) for x in extents))
@@ -140,5 +140,5 @@ class Outputs:
             results.add_columns([[x] for x in totals], to)
 
     def _moved(self, at: Mapping[str, Number], i: Number, j: Number) -> dict[str, Number]:
-        steps = zip(self.plan.windows, (i, j))
+        steps = zip(self.plan.tiles.windows, (i, j))
         return {**at, **{w.pixel: self.f.add(at[w.pixel], step) for w, step in steps}}

@@ -47,8 +47,8 @@ class Weights:
     def _tap(self, panel: Number, channel: Number, v: Number, i: int, j: int) -> str:
         """One tap of a vector of filters."""
         plan, f = self.plan, self.body.f
-        down, across = plan.windows
-        at: dict[str, Number] = {plan.channel: channel, down.tap: i, across.tap: j}
+        down, across = plan.tiles.windows
+        at: dict[str, Number] = {plan.pixels.channel: channel, down.tap: i, across.tap: j}
         if isinstance(plan.b, Panels):
             return self._packed(plan.b, panel, v, at)
         first = f.add(f.mul(panel, plan.width), v)
@@ -56,7 +56,7 @@ class Weights:
         whole = isinstance(size, int) and size % plan.width == 0
         left = None if whole else f.sub(self.body.place.size(size), first)
         if isinstance(plan.b, InPlace) and not plan.tiling.first:
-            self._ahead(plan.b, {**at, plan.channel: f.add(channel, AHEAD), plan.n: first})
+            self._ahead(plan.b, {**at, plan.pixels.channel: f.add(channel, AHEAD), plan.n: first})
         with self.body.scope(at, Lanes(plan.n, first, 1, left)):
             return self.body.value(plan.c.b[0])[0]
 
