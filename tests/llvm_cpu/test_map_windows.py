@@ -66,7 +66,6 @@ def test_reductions_that_differ_in_names_are_one() -> None:
     at = [Affine(((i, 1), (where[p], 1)), -1) for i, p in (("i", "p"), ("j", "q"))]
     x = Buffer("x", dtypes.float32, (n, 9, 9, 16))
     again = reduce("max", load(x, "n", *at, "c", checked=(1, 2), fill=-np.inf), ("r", "s"))
-    assert isinstance(first, Reduce)
     both = op("add", first, op("mul", again, 2.0))
     axes = (*kernel.axes, Axis("r", 3), Axis("s", 3))
     double = Kernel("double", axes, (store(kernel.stores[0].buffer, "nijc", both),))
@@ -77,6 +76,20 @@ def test_reductions_that_differ_in_names_are_one() -> None:
     assert shared(kernel) is kernel
     wider = Kernel("wider", (*kernel.axes, Axis("r", 2), Axis("s", 3)), double.stores)
     assert shared(wider) is wider
+
+
+def test_a_reduction_of_what_is_read_anyway_uses_the_same_axis() -> None:
+    x, y = (Buffer(name, dtypes.float32, (n, 37)) for name in "xy")
+    value, total = load(x, "n", "c"), reduce("max", load(x, "n", "q"), "q")
+    axes = (Axis("n", n), Axis("c", 37), Axis("q", 37))
+    kernel = Kernel("shift", axes, (store(y, "nc", op("sub", value, total)),))
+    made = shared(kernel)
+    assert [a.name for a in made.axes] == ["n", "c"]
+    assert [e.axes for e in expressions_of(made) if isinstance(e, Reduce)] == [("c",)]
+    check(made, {"n": 3})
+    squares = reduce("sum", op("mul", load(x, "n", "q"), value), "q")
+    outer = Kernel("outer", axes, (store(y, "nc", squares),))
+    assert shared(outer) is outer
 
 
 @pytest.mark.parametrize("pool", [nn.max_pool, nn.avg_pool])
