@@ -21,6 +21,7 @@ from .micro_calls import Micros
 from .operands import Box, InPlace, Panels
 from .place import Lanes, Place
 from .results import Results
+from .stream import may_stream
 from .text import Function
 from .types import Number, constant, memory_type, value_type
 from .window import fill
@@ -98,6 +99,8 @@ class Driver:
             item.emit(at)
 
         f.loop(low, high, 1, one, hint="item")
+        if may_stream(self.plan):
+            f.do("fence seq_cst")  # other threads may read what was stored past the caches
         f.give_back()
         return product(x.turns for x in loops)
 

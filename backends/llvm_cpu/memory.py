@@ -56,6 +56,8 @@ class Memory:
         self.exists: Condition = True
         """Whether what is read now will be needed: a value hoisted out of a loop that may be empty
         must not touch memory."""
+        self.streaming = False
+        """Whether whole aligned vectors are stored past the caches."""
         self._fills: dict[tuple[DType, str], str] = {}
 
     # ---- loads
@@ -345,6 +347,8 @@ class Memory:
             if combine:
                 old = access.read(f, dtype, width, at, mask)
                 value = scalar.combine(f, combine, compute, width, old, value)
+            if self.streaming and mask is None:
+                return f.store(memory_type(dtype, width), value, at, width * dtype.itemsize, True)
             return access.write(f, dtype, width, value, at, mask)
         pointers = self._pointers(s.buffer, s.index, where, group)
         mask = mask or place.all_lanes()

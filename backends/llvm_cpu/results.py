@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from graphc.kernels.build import compute_dtype
 from graphc.kernels.evaluate import identity
-from graphc.kernels.kernel import Expr, Load, Op, Reduce
+from graphc.kernels.kernel import Expr, Load, Op, Reduce, Store
 from graphc.kernels.walk import walk
 
 from . import scalar
@@ -14,7 +14,9 @@ from .body import Body, Vectors
 from .contract_plan import Plan
 from .place import Lanes
 from .rows import COSTLY
+from .stream import streams
 from .types import I32, POINTER, VOID, Number, constant, memory_type, value_type
+from .writer import Condition
 
 LONG_EPILOGUE = 600
 """Vector operations of an epilogue; above it a loop over rows compiles faster and runs as fast."""
@@ -27,6 +29,7 @@ class Results:
 
     def __init__(self, plan: Plan, body: Body) -> None:
         self.plan, self.body, self.f = plan, body, body.f
+        self.streamed: dict[Store, Condition] = {}
 
     @property
     def roots(self) -> list[Expr]:
@@ -53,6 +56,7 @@ class Results:
         """Compute what is the same in all rows."""
         for e in invariant(self.roots, self.body):
             self.body.value(e)
+        self.streamed = {s: streams(self.plan, self.body.place, s) for s in self.plan.c.tiles}
 
     def prefetch(self, rows: Sequence[Mapping[str, Number]]) -> None:
         """Ask for what the rows of a tile will read besides the sums, long before it is needed."""
@@ -86,11 +90,25 @@ class Results:
             values = [body.value(s.value) for s in c.tiles]
             args = [body.value(e.arg) for e in c.columns if columns]
             for s, value in zip(c.tiles, values):
-                body.memory.write(s, value)
+                self.write(s, value)
         return [
             [self.combined(e, x, new[g % len(new)]) for g, x in enumerate(old)]
             for e, old, new in zip(c.columns, columns, args)
         ]
+
+    def write(self, s: Store, values: Vectors) -> None:
+        """Store one row of results, past the caches if they are large."""
+        memory = self.body.memory
+
+        def stored(streaming: bool) -> list[Number]:
+            memory.streaming = streaming
+            with self.body.scope({}):
+                memory.write(s, values)
+            memory.streaming = False
+            return []
+
+        large = self.streamed.get(s, False)
+        self.f.if_else(large, lambda: stored(True), lambda: stored(False), [])
 
     @property
     def are_wide(self) -> bool:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from contraction_forms import batched, gates, masked, matmul
+from contraction_forms import batched, gates, masked, matmul, run_oracle
 
 from graphc import dtypes
+from graphc.backends.llvm_cpu import stream
 from graphc.backends.llvm_cpu.contract import emit_contraction
 from graphc.backends.llvm_cpu.host import host
 from graphc.backends.llvm_cpu.module import Module
 from graphc.backends.llvm_cpu.tile import Tile
 from graphc.ir import dim
 
-from .contract_runner import check
+from .contract_runner import Compiled, check, compare, inputs_of
 from .map_runner import narrower
 
 B = dim.named("batch")
@@ -109,3 +111,19 @@ def integers(_):
 def test_declined(form):
     kernel = form(dtypes.float32)
     assert emit_contraction(Module(host()), kernel, host()) is None
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+def test_large_results_are_stored_past_the_caches_where_they_are_aligned(offset, monkeypatch):
+    monkeypatch.setattr(stream, "STREAMED_BYTES", 1 << 12)
+    monkeypatch.setattr(stream, "LEAST_ROW_BYTES", 1)
+    compiled = Compiled(matmul(B, 64, 33, epilogue="bias"))
+    assert "!nontemporal" in compiled.text
+    for batch in (3, 16, 50):
+        arrays = inputs_of(compiled.kernel, sizes := {"batch": batch})
+        want = run_oracle([compiled.kernel], arrays, sizes)["y"]
+        memory = np.zeros(want.nbytes + 128, np.uint8)
+        start = -memory.ctypes.data % 64 + 4 * offset
+        arrays["y"] = memory[start : start + want.nbytes].view(np.float32).reshape(want.shape)
+        compiled.run(arrays, sizes, 3)
+        compare("y", arrays["y"], want, 1e-5)
