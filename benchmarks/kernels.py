@@ -23,6 +23,8 @@ from graphc.backends.llvm_cpu.program import LLVMExecutable
 from graphc.compiler import Function
 from graphc.debug.count import Work, work_of
 from graphc.ir.dim import evaluate
+from graphc.ir.graph import Graph, topological
+from graphc.ir.node import Node
 from graphc.kernels.kernel import Reduce
 from graphc.kernels.walk import expressions_of
 from graphc.schedule.memory import regions_of
@@ -35,6 +37,7 @@ from graphc.schedule.plan import (
     SortStep,
     Step,
 )
+from graphc.schedule.touch import reads, writes
 
 from . import machine, workloads
 from .networks import WORKLOADS
@@ -76,23 +79,43 @@ def rates(pool: Pool) -> Rates:
     return Rates(machine.fma_peak(pool), copies)
 
 
-def family(step: Step) -> str:
-    """Kernels of one kind: convolutions by taps, products, pooling, other reductions, maps."""
+def family(step: Step, nodes: Mapping[str, Node]) -> str:
+    """Kernels of one kind: convolutions by taps and by what they compute (`dx` and `dw` are the
+    gradients of the input and of the weights), products, pooling, other reductions, maps."""
     if not isinstance(step, KernelStep):
         return type(step).__name__.removesuffix("Step").lower()
     if "finish" in step.kernel.name:
         return "sum of parts"
-    ops = {node.rstrip("0123456789").rstrip("_") for node in step.nodes}
-    if "conv" in ops:
-        sizes = [a.size for a in step.kernel.axes if isinstance(a.size, int)]
-        taps = [n for n in (3, 5, 7) if sizes.count(n) >= 2]
-        return f"conv {taps[-1]}x{taps[-1]}" if taps else "conv 1x1"
-    if "dot_general" in ops:
+    made = [nodes[label] for label in step.nodes if label in nodes]
+    names = {node.op.name for node in made}
+    if conv := next((node for node in made if node.op.name == "conv"), None):
+        return f"conv {convolution(conv)}"
+    if "dot_general" in names:
         return "matmul"
-    if any(op.startswith("window") for op in ops):
+    if any(name.startswith("window") for name in names):
         return "pool"
     reduces = any(isinstance(e, Reduce) for e in expressions_of(step.kernel))
     return "reduction" if reduces else "map"
+
+
+def convolution(node: Node) -> str:
+    """The taps, and which of the three computations of a convolution it is: the gradient of the
+    weights has taps where the others have pixels."""
+    kernel, result = node.inputs[1].shape, node.types[0].shape
+    if isinstance(result[0], int):
+        return f"{result[1]}x{result[2]} dw"
+    return f"{kernel[0]}x{kernel[1]} {'dx' if node.source.role == 'backward' else 'forward'}"
+
+
+def nodes_of(f: Function) -> dict[str, Node]:
+    """The nodes of a function and of its regions, by label."""
+    found: dict[str, Node] = {}
+    graphs = [f.program.graph]
+    while graphs:
+        for node in topological(graphs.pop().outputs):
+            found[node.label] = node
+            graphs += [value for value in node.attrs.values() if isinstance(value, Graph)]
+    return found
 
 
 def turns(plan: Plan, times: int, sizes: Mapping[str, int]) -> dict[Step, int]:
@@ -119,8 +142,9 @@ def timed(f: Function, arrays: Sequence[np.ndarray], rate: Rates, calls: int) ->
         for step, seconds in sums.items():
             found.setdefault(step, []).append(seconds)
     often = turns(executable.plan, 1, sizes)
+    nodes = nodes_of(f)
     rows = [
-        _row(step, statistics.median(seconds), often[step], sizes, rate)
+        _row(step, family(step, nodes), statistics.median(seconds), often[step], sizes, rate)
         for step, seconds in found.items()
     ]
     return sorted(rows, key=lambda r: -r.seconds)
@@ -136,14 +160,18 @@ def sizes_of(f: Function, arrays: Sequence[np.ndarray]) -> dict[str, int]:
     }
 
 
-def _row(step: Step, seconds: float, often: int, sizes: Mapping[str, int], rate: Rates) -> Timed:
+def _row(
+    step: Step, kind: str, seconds: float, often: int, sizes: Mapping[str, int], rate: Rates
+) -> Timed:
     counted = isinstance(step, KernelStep | CopyStep | SortStep | CumulativeStep)
     work = work_of(step) if counted else Work()
-    flops, nbytes = (evaluate(n, sizes) for n in (work.flops, work.read + work.written))
-    name = step.name if isinstance(step, KernelStep) else family(step)
-    nodes = ", ".join(step.nodes) if isinstance(step, KernelStep) else ""
+    flops, elements = (evaluate(n, sizes) for n in (work.flops, work.read + work.written))
+    # The last of the parts of a sum may be empty, so elements alone would count too much.
+    arrays = sum(evaluate(s.nbytes, sizes) for s in (*reads(step), *writes(step)))
+    nbytes = min(elements, arrays) if counted else 0
+    name, labels = (step.name, step.nodes) if isinstance(step, KernelStep) else (kind, ())
     bound = often * rate.bound(flops, nbytes)
-    return Timed(name, family(step), nodes, seconds, often * flops, often * nbytes, bound)
+    return Timed(name, kind, ", ".join(labels), seconds, often * flops, often * nbytes, bound)
 
 
 # ---------------------------------------------------------------------------- as text
@@ -219,6 +247,7 @@ def main() -> None:
     arrays = [x, labels] if given.train else [x]
     with Pool(given.threads) as pool:
         rate = rates(pool)
+    f(*arrays)
     call = median_seconds(lambda: f(*arrays), 0.5)
     rows = timed(f, arrays, rate, given.calls)
     kind = "training step" if given.train else "inference"

@@ -24,7 +24,7 @@ from graphc.schedule.plan import KernelStep, Step
 
 from . import machine, workloads
 from .interleave import interleaved, medians, ratio
-from .kernels import family, sizes_of
+from .kernels import family, nodes_of, sizes_of
 from .networks import WORKLOADS
 from .peers.worker import median_seconds
 from .record import RESULTS, kept, markdown, milliseconds
@@ -43,13 +43,14 @@ def loops(f: Function, arrays: Sequence[np.ndarray]) -> list[Loop]:
     calls = [executable.profile(arrays, sizes) for _ in range(CALLS)]
     seconds = [statistics.median(s for _, s in records) for records in zip(*calls, strict=True)]
     divided = {step: division(n, sizes) for step, n in executable.native.items()}
-    seen: dict[Step, int] = {}
+    nodes, seen = nodes_of(f), dict[Step, int]()
     found: list[Loop] = []
     for (step, _), time in zip(calls[0], seconds, strict=True):
         parts = divided.get(step, [(1, 1)])
         items, chunks = parts[seen.get(step, 0) % len(parts)]
         seen[step] = seen.get(step, 0) + 1
-        found.append(Loop(_name(step), time, items, chunks))
+        name = step.name if isinstance(step, KernelStep) else ""
+        found.append(Loop(f"{family(step, nodes)} {name}".strip(), time, items, chunks))
     return found
 
 
@@ -61,10 +62,6 @@ def division(native: Native, sizes: Mapping[str, int]) -> list[tuple[int, int]]:
         parts, chunks = (values.word(Share(items, work, what)) for what in ("parts", "chunks"))
         found += [(max(1, values.value(items) // parts), chunks)] * parts
     return found
-
-
-def _name(step: Step) -> str:
-    return f"{family(step)} {step.name}" if isinstance(step, KernelStep) else family(step)
 
 
 def measured(

@@ -15,8 +15,8 @@ Tensor = tf.Tensor
 class TensorFlowBuilder:
     """Pictures are channels last; weights and moments are variables."""
 
-    def __init__(self, training: bool) -> None:
-        self.training = training
+    def __init__(self, xla: bool) -> None:
+        self.training, self.xla = False, xla
         self.weights = Weights(tf.Variable)
         self.moments = Weights(lambda array: tf.Variable(array, trainable=False))
 
@@ -70,6 +70,8 @@ class TensorFlowBuilder:
 
     def max_pool(self, x: Tensor, size: int, stride: int, pad: int = 0) -> Tensor:
         pads = [[0, 0], [pad, pad], [pad, pad], [0, 0]] if pad else "VALID"
+        if pad and self.xla:  # which pads convolutions, but no pools
+            x, pads = tf.pad(x, pads, constant_values=-np.inf), "VALID"
         return tf.nn.max_pool2d(x, size, stride, pads)
 
     def mean(self, x: Tensor) -> Tensor:
@@ -120,7 +122,7 @@ class TensorFlow:
         self.xla = xla
 
     def training(self, w: Workload, x: np.ndarray, labels: np.ndarray) -> Callable[[], object]:
-        builder = TensorFlowBuilder(False)
+        builder = TensorFlowBuilder(self.xla)
         images, answers = tf.constant(x), tf.constant(labels)
         builder(w, images[:1])  # makes the weights
         builder.training = True
@@ -138,7 +140,7 @@ class TensorFlow:
         return lambda: step(images, answers).numpy()
 
     def inference(self, w: Workload, x: np.ndarray) -> Callable[[], object]:
-        builder, images = TensorFlowBuilder(False), tf.constant(x)
+        builder, images = TensorFlowBuilder(self.xla), tf.constant(x)
         builder(w, images[:1])
         logits = tf.function(lambda x: builder(w, x), jit_compile=self.xla)
         return lambda: logits(images).numpy()
