@@ -26,13 +26,16 @@ def fold_inference(given: Graph, options: Options) -> Graph:
     fixed = _fixed(given)
     readers = users(given.nodes)
     outputs = set(given.outputs)
+    rebuilt: dict[Node, tuple[Tensor, ...]] = {}  # the inputs of products after what came before
 
     def replace(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-        if node.op not in _AFFINE or node in fixed or _goes_on(node, readers, outputs):
+        if node.op in _PRODUCTS:
+            rebuilt[node] = inputs
+        if node.op not in _AFFINE or node in fixed or _goes_on(node, fixed, readers, outputs):
             return None
         with building_for(node.source):
             found = _affine(node.output(), fixed, readers, outputs)
-            result = _applied(found, node.output()) if found is not None else None
+            result = _applied(found, node.output(), rebuilt) if found is not None else None
         return None if result is None else (result,)
 
     return graph(given.inputs, rewrite(given.outputs, replace))
@@ -60,10 +63,14 @@ def _fixed(given: Graph) -> set[Node]:
     return found
 
 
-def _goes_on(node: Node, readers: dict[Tensor, list[Node]], outputs: set[Tensor]) -> bool:
+def _goes_on(
+    node: Node, fixed: set[Node], readers: dict[Tensor, list[Node]], outputs: set[Tensor]
+) -> bool:
     """Whether the one reader of a node is part of the same chain, so that folding starts there."""
     after = readers.get(node.output(), [])
-    return len(after) == 1 and after[0].op in _AFFINE and node.output() not in outputs
+    if len(after) != 1 or after[0].op not in _AFFINE or node.output() in outputs:
+        return False
+    return any(t.node in fixed for t in after[0].inputs)
 
 
 def _affine(
@@ -124,10 +131,12 @@ def _per_channel(value: Tensor, product: Tensor) -> Tensor | None:
     return broadcast_to(reshape(source, source.shape[-1:]), (channels,))
 
 
-def _applied(found: _Affine, whole: Tensor) -> Tensor | None:
+def _applied(
+    found: _Affine, whole: Tensor, rebuilt: dict[Node, tuple[Tensor, ...]]
+) -> Tensor | None:
     """The product with the scale in its weights, and one shift."""
     node, scale = found.base.node, found.scale
-    x, w = node.inputs
+    x, w = rebuilt[node]
     assert scale is not None, "a chain without a scale is left as it is"
     if node.op is matmul.dot_general_op:
         contract, batch = node.attrs["contract"], node.attrs["batch"]

@@ -12,6 +12,7 @@ from graphc.ir.graph import graph
 from graphc.ir.laws import verify
 from graphc.ir.mode import build
 from graphc.ops import control, conv, convert, elementwise, leaf, movement, normalization, reduce
+from graphc.ops.activation import relu
 from graphc.ops.elementwise import exp, log, stop_gradient, tanh, where
 from graphc.ops.normalization import batch_norm_inference
 from graphc.passes.contract_fma import contract_fma
@@ -202,10 +203,14 @@ def test_normalisation_goes_into_the_kernel(build_it):
         n for n in after.nodes if n.types[0].shape == output.shape and "elementwise" in n.op.traits
     ]
     assert [n.op.name for n in wide] == ["add", "tanh"], "one shift for the whole chain"
-    leaves = [n.output() for n in given.nodes if n.op.name in ("placeholder", "variable")]
+    check_numbers(given, after)
+
+
+def check_numbers(before, after):
+    leaves = [n.output() for n in before.nodes if n.op.name in ("placeholder", "variable")]
     rng = np.random.default_rng(0)
     feeds = {t: rng.uniform(0.5, 1.5, t.shape).astype(np.float32) for t in leaves}
-    expected, result = evaluate([output, after.outputs[0]], feeds)
+    expected, result = evaluate([before.outputs[0], after.outputs[0]], feeds)
     np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
 
 
@@ -213,6 +218,21 @@ def test_training_keeps_kernels_as_they_are():
     data, output = _conv_then_norm()
     given = graph([data], [output])
     assert fold_inference(given, Options(inference=False)) is given
+
+
+def test_normalisations_one_after_the_other_and_before_a_sum_are_folded_once():
+    rows = leaf.placeholder((5, 4), name="rows")
+    first = relu(normalised(rows @ variable("one", 4, 4), 4))
+    second = normalised(first @ variable("two", 4, 4), 4)
+    output = tanh(second + first)
+    given = graph([rows], [output])
+    after, _ = run(given, OPTIONS)
+    names = [n.op.name for n in after.nodes]
+    wide = [n.op.name for n in after.nodes if n.types[0].shape == (5, 4)]
+    assert names.count("dot_general") == 2
+    assert "sub" not in wide
+    assert "fma" not in wide
+    check_numbers(given, after)
 
 
 def test_a_product_that_is_read_elsewhere_keeps_its_kernel():
