@@ -20,6 +20,7 @@ from graphc import compiler
 from graphc.backends.llvm_cpu.kernels import Native
 from graphc.backends.llvm_cpu.pool import Pool
 from graphc.backends.llvm_cpu.program import LLVMExecutable
+from graphc.backends.llvm_cpu.restored import Restored
 from graphc.backends.llvm_cpu.words import Share, Sizes
 from graphc.diff.reverse import grad
 from graphc.frontend import losses
@@ -242,11 +243,19 @@ def seconds_of(calls: Sequence[Callable[[], None]], seconds: float) -> list[floa
     return best
 
 
+def opened(function: compiler.Function) -> LLVMExecutable:
+    """The compiled function, which may come from the cache."""
+    executable = function.executable
+    if isinstance(executable, Restored):
+        executable = executable.whole
+    assert isinstance(executable, LLVMExecutable), "kernels are those of the CPU backend"
+    return executable
+
+
 def copying(crew: Pool) -> Callable[[int], Callable[[], None]]:
     """Makes a call that moves so many bytes: half are read, half are written."""
     x = leaf.placeholder((None,), name="x")
-    executable = compiler.function(x, elementwise.neg(x)).executable
-    assert isinstance(executable, LLVMExecutable)
+    executable = opened(compiler.function(x, elementwise.neg(x)))
     (step,) = executable.plan.steps
     (size,) = {str(d) for s in executable.plan.storages for d in s.shape}
 
@@ -266,9 +275,7 @@ def steps_of(plan: Plan) -> Iterator[KernelStep]:
 def lines(case: Case, crew: Pool, seconds: float) -> Iterator[str]:
     """One line per kernel."""
     copy = copying(crew)
-    function = compiler.function(case.inputs, list(case.outputs), fast_math=True)
-    executable = function.executable
-    assert isinstance(executable, LLVMExecutable)
+    executable = opened(compiler.function(case.inputs, list(case.outputs), fast_math=True))
     named = {n for s in executable.plan.storages for d in s.shape for n in names_of(d)}
     bench = Bench(executable, crew, dict.fromkeys(named, case.data[0].shape[0]))
     for s in executable.plan.storages:

@@ -21,8 +21,9 @@ from .emitted import Emitted, Phase
 from .entry import open_function
 from .host import Target
 from .map import MapEmitter, clears_itself, needs_clearing
-from .map_schedule import MapSchedule, schedule_map, without_met_lanes
+from .map_schedule import MapSchedule, schedule_map, vector_axis, without_met_lanes
 from .module import Module
+from .taps import with_taps_written_out
 
 Nest = tuple[Kernel, MapSchedule]
 """Stores that share loops, and how those run."""
@@ -58,6 +59,7 @@ def _phases(
     """The nests of each phase with the label of its function; the last one has none."""
 
     def nest(part: Kernel) -> Nest:
+        part = with_taps_written_out(part, vector_axis(part, target.lanes))
         chosen = schedule or schedule_map(part, target)
         return without_met_lanes(part, chosen.lanes), chosen
 

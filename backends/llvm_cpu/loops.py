@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from graphc.kernels.dense import address_coef
+from graphc.kernels.kernel import Expr, Load
+
 from .body import Body, Vectors
 from .map_schedule import MapSchedule
 from .place import Lanes
 from .types import Number
 
 Range = tuple[Number, Number]
+FAR = 1 << 40
+"""What a step of unknown length counts for."""
 Carried = list[Vectors]
 """Values that go through loops: of each one vector per group, or fewer."""
 
@@ -28,6 +33,13 @@ class Loops:
         """Axes in the order of loops: parents before parts, the vector axis last."""
         lanes = self.schedule.lanes
         return sorted(axes, key=lambda n: (n == lanes, n in self.parents, self.order[n]))
+
+    def step(self, axis: str, below: Iterable[Expr]) -> int:
+        """How far an axis moves through the memory of the loads among some expressions."""
+        found = [address_coef(e.buffer, e.index, axis) for e in below if isinstance(e, Load)]
+        return max(
+            (abs(x) if isinstance(x, int) else FAR for x in found if x is not None), default=0
+        )
 
     def may_bind(self, axis: str) -> bool:
         """A part of an axis needs to know which part it is in."""

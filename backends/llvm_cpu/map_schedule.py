@@ -6,13 +6,14 @@ shapes alone. The loops that obey it are in `map.py`.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from math import prod
 
 from graphc.ir.dim import Size, ceil_div, product
 from graphc.kernels import build
 from graphc.kernels.dense import UNKNOWN, dense_axis, is_keyed, owned_axes
-from graphc.kernels.kernel import Affine, Expr, Kernel, Load, Op, Store
+from graphc.kernels.kernel import Affine, Expr, Kernel, Load, Op, Reduce, Store
 from graphc.kernels.levels import reduced_axes
 from graphc.kernels.walk import expressions_of, roots_of
 
@@ -153,6 +154,9 @@ def _groups(kernel: Kernel, lanes: str | None, target: Target) -> int:
     groups = 4 if target.registers >= 32 else 2
     if any(e.dtype.bits == 64 for e in below if lanes in e.free):
         groups //= 2
+    together = Counter(e.axes for e in below if isinstance(e, Reduce) and lanes in e.free)
+    most = max(together.values(), default=1)
+    groups = max(1, min(groups, (target.registers - 8) // most))
     length = sum(map(_cost, below))
     groups = max(1, groups // (1 if length < LONG else 2 if length < 4 * LONG else 4))
     size = kernel.axis(lanes).size

@@ -70,12 +70,20 @@ class Reductions:
             body.memo[e] = [self.across(e, total)] if lanes in e.axes else total
 
     def pass_order(self, found: Sequence[Reduce]) -> list[str]:
-        """The loops of a pass: axes that reductions inside remove come late, the lanes last."""
+        """The loops of a pass: axes that reductions inside remove come late, the lanes last.
+
+        Else those that step far come first, so that neighbours in memory are read together.
+        """
         below = walk_until([e.arg for e in found], self.body.memo)
         removed = frozenset(n for e in below if isinstance(e, Reduce) for n in e.axes)
         axes = self.loops.ordered(frozenset(found[0].axes))
-        lanes, numbering = self.schedule.lanes, self.loops.parents.values()
-        return sorted(axes, key=lambda n: (n == lanes, n in removed and n not in numbering))
+        lanes, parents = self.schedule.lanes, self.loops.parents
+
+        def place(n: str) -> tuple[bool, bool, bool, int]:
+            late = n in removed and n not in parents.values()
+            return n == lanes, late, parents.get(n) in axes, -self.loops.step(n, below)
+
+        return sorted(axes, key=place)
 
     def start(self, e: Reduce) -> Vectors:
         """The identity, once per vector that is accumulated."""

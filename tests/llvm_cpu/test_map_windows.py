@@ -9,6 +9,7 @@ import pytest
 
 from graphc import compiler, dtypes
 from graphc.backends.llvm_cpu.border import interior_of
+from graphc.backends.llvm_cpu.taps import with_taps_written_out
 from graphc.diff.reverse import grad
 from graphc.ir.dim import named
 from graphc.kernels.build import load, op, reduce, store
@@ -107,3 +108,29 @@ def test_pools_and_gradients_equal_the_reference(pool, form: tuple[int, int, int
     )
     for a, b in zip(native, want, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+def taps_gradient(rows: int, channels: int, taps: int = 3) -> Kernel:
+    """dw[r, p, q, c] = sum over n i j of x[n, r, i + p - 1, j + q - 1, c] dy[n, r, i, j, c]."""
+    shape = (n, rows, 9, 6, channels)
+    x, dy = (Buffer(name, dtypes.float32, shape) for name in ("x", "dy"))
+    at = [Affine(((i, 1), (p, 1)), -1) for i, p in (("i", "p"), ("j", "q"))]
+    moved = load(x, "n", "r", *at, "c", checked=(2, 3))
+    value = reduce("sum", op("mul", moved, load(dy, "n", "r", "i", "j", "c")), ("n", "i", "j"))
+    sizes = {"r": rows, "p": taps, "q": 3, "c": channels, "n": n, "i": 9, "j": 6}
+    dw = Buffer("dw", dtypes.float32, (rows, taps, 3, channels))
+    return Kernel("taps", tuple(Axis(a, s) for a, s in sizes.items()),
+                  (store(dw, ("r", "p", "q", "c"), value),))  # fmt: skip
+
+
+@pytest.mark.parametrize("channels", [5, 16, 100])
+def test_sums_over_the_same_elements_are_one_pass(channels: int) -> None:
+    kernel = taps_gradient(16, channels)
+    assert len(with_taps_written_out(kernel, "c").stores) == 9
+    for batch in (0, 1, 5):
+        check(kernel, {"n": batch}, chunks=(1, 3, 16))
+
+
+def test_many_taps_or_few_pieces_are_left_alone() -> None:
+    for kernel in (taps_gradient(3, 16), taps_gradient(16, 16, 5), window(9, 3, 1, 1, 16)):
+        assert with_taps_written_out(kernel, "c") is kernel
