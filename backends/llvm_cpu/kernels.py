@@ -27,6 +27,7 @@ from .emitted import Emitted, Phase
 from .host import Target, host
 from .module import Module
 from .winograd import emit_winograd
+from .winograd_gradient import emit_gradient
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +117,9 @@ def emission(kernel: Kernel, text: str) -> tuple[Emitted, Callable[[], str]]:
 def emit(kernel: Kernel, target: Target) -> tuple[Emitted, Module]:
     """A kernel as IR: the generator of contractions if it wants it, else that of maps."""
     module = Module(target)
-    emitted = None if current().exact_convolution else emit_winograd(module, kernel, target)
+    emitted = None
+    if not current().exact_convolution:
+        emitted = emit_winograd(module, kernel, target) or emit_gradient(module, kernel, target)
     emitted = emitted or emit_contraction(module, kernel, target)
     return emitted or emit_map(module, kernel, target), module
 

@@ -183,16 +183,16 @@ def winograd_of(kernel: Kernel, target: Target, tiling: Tiling | None = None) ->
 
 def _is_convolution(c: Contraction) -> bool:
     """Nothing of it is in parts or groups."""
-    return is_plain_sum(c) and len(c.k) == 3 and not any(a.part for a in c.kernel.axes)
+    parts = any(a.part for a in c.kernel.axes)
+    return is_plain_sum(c) and len(c.k) == 3 and not (c.batch or parts)
 
 
 def is_plain_sum(c: Contraction) -> bool:
-    """One sum of float32 products, of known filters, without groups."""
+    """One sum of float32 products, of known filters."""
     values = [c.a, *c.b, *c.sums]
     return (
         all(e.dtype is dtypes.float32 for e in values)
         and len(c.sums) == 1 == len(c.n)
-        and not c.batch
         and isinstance(c.kernel.axis(c.n[0]).size, int)
     )
 
@@ -225,14 +225,19 @@ def _window(
 
 
 def pixels_of(
-    c: Contraction, e: Expr, windows: tuple[Window, Window], matrix: Matrix, target: Target
+    c: Contraction,
+    e: Expr,
+    windows: tuple[Window, Window],
+    matrix: Matrix,
+    target: Target,
+    channels: int | None = None,
 ) -> Pixels:
-    """The pixels of one tile of an operand, whose last coordinate is the channel."""
+    """The pixels of one tile of an operand, whose last coordinate is the channel: all, or some."""
     groups = groups_of(e, tuple(a.name for a in c.kernel.axes))
     channel, taps = groups[-1].anchor, tuple(w.tap for w in windows if w.tap in e.free)
     spans = {n: 1 for g in groups for n, _ in g.steps}
     spans |= {w.pixel: OUTPUTS for w in windows} | dict.fromkeys(taps, TAPS)
-    box = Box(e, groups, {**spans, channel: known(c.kernel, channel)})
+    box = Box(e, groups, {**spans, channel: channels or known(c.kernel, channel)})
     return Pixels(box, _source(c, e, windows, channel, target), matrix, channel, taps)
 
 

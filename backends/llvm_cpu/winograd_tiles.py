@@ -73,10 +73,9 @@ class Inputs:
         """The steps of channels from channel `first` on, to rows that begin at `to`."""
         f, pixels, layout = self.f, self.pixels, self.layout
         at = position_of(self.tiles, self.body.place, tile)
-        start: dict[str, Number] = {pixels.channel: 0, **dict.fromkeys(pixels.taps, 0)}
+        start: dict[str, Number] = {pixels.channel: first, **dict.fromkeys(pixels.taps, 0)}
         with self.body.scope({**at, **start}):
             pointer, down, across = self._square(at)
-        pointer = f.gep(F32, pointer, first)
 
         def step(s: Number, _: list[str]) -> None:
             source = f.gep(F32, pointer, f.mul(s, layout.channels))

@@ -87,13 +87,13 @@ class Shape:
 
 def tiling_of(s: Shape, target: Target) -> Tiling | None:
     """How the work is cut; None where the direct form is as fast."""
-    vectors = min((1, 2, 3, 4), key=lambda v: (_columns(s, v, target), -v))
+    vectors = min((1, 2, 3, 4), key=lambda v: (columns_of(s, v, target), -v))
     rows = most_rows(target.registers, vectors)
     if FEW * s.tiles > s.filters:
         tiling = _weights_first(s, rows, vectors, target.lanes)
     else:
         tiling = _inputs_first(s, rows, vectors, target.lanes)
-    return tiling if _cycles(s, tiling, target) < PAYS * _direct(s, target) else None
+    return tiling if _cycles(s, tiling, target) < PAYS * direct_cycles(s, target) else None
 
 
 def most_rows(registers: int, vectors: int) -> int:
@@ -101,7 +101,7 @@ def most_rows(registers: int, vectors: int) -> int:
     return max(1, min(MOST_ROWS, (registers - 2 - vectors) // vectors))
 
 
-def _columns(s: Shape, vectors: int, target: Target) -> float:
+def columns_of(s: Shape, vectors: int, target: Target) -> float:
     """Cycles per step of the sum and row of inputs for all filters: products, or else loads."""
     rows = most_rows(target.registers, vectors)
     products, loads = rows * vectors, rows + vectors
@@ -133,12 +133,13 @@ def _cycles(s: Shape, t: Tiling, target: Target) -> float:
     inputs, outputs = -(-s.channels // lanes) * tiles, -(-s.filters // lanes) * tiles
     weights = s.channels * -(-s.filters // lanes)
     times = 1 if t.first else -(-tiles // t.tiles)
-    total = PRODUCTS * tiles * s.channels * _columns(s, t.vectors, target)
+    total = PRODUCTS * tiles * s.channels * columns_of(s, t.vectors, target)
     total += inputs * (INPUT + BOXED * s.boxed + SHARED_INPUT * (not t.first))
     return total + OUTPUT * outputs + WEIGHT * weights * times
 
 
-def _direct(s: Shape, target: Target) -> float:
+def direct_cycles(s: Shape, target: Target) -> float:
+    """Cycles of the direct form."""
     results = s.images * prod(w.size for w in s.windows)
-    vectors = min((2, 4), key=lambda v: _columns(s, v, target))
-    return TAPS * TAPS * results * s.channels * _columns(s, vectors, target)
+    vectors = min((2, 4), key=lambda v: columns_of(s, v, target))
+    return TAPS * TAPS * results * s.channels * columns_of(s, vectors, target)

@@ -6,19 +6,22 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from contraction_forms import Conv
+from contraction_forms import Conv, arrays_of, run_oracle
 
 from graphc import dtypes, knobs
 from graphc.backends.llvm_cpu import kernels
 from graphc.backends.llvm_cpu.host import host
 from graphc.backends.llvm_cpu.winograd import emit_winograd
+from graphc.backends.llvm_cpu.winograd_gradient import emit_gradient
+from graphc.backends.llvm_cpu.winograd_gradient_plan import Blocking, gradient_of
 from graphc.backends.llvm_cpu.winograd_maps import A_T, B_T, INPUTS, OUTPUTS, TAPS, G
 from graphc.backends.llvm_cpu.winograd_plan import winograd_of
 from graphc.backends.llvm_cpu.winograd_tiling import Tiling
 from graphc.ir import dim
+from graphc.kernels.parallel import split_for_parallelism
 
 from .contract_runner import Compiled, check, inputs_of
-from .map_runner import narrower
+from .map_runner import narrower, place
 
 B = dim.named("batch")
 BOUND = 2e-5
@@ -119,6 +122,74 @@ def test_narrower_machines(form, lanes):
     checked(Conv(B, (10, 12), 32, 40, (3, 3), pad=1), form, target=narrower(lanes))
 
 
+# ---------------------------------------------------------------------------- weights
+
+
+def check_gradient(conv: Conv, batches=(3,), blocking=None, target=None):
+    """The whole gradient, in parts where that is how it would run."""
+    whole = conv.weight_gradient()
+    first, *rest = split_for_parallelism(whole)
+
+    def emit(module, kernel, target):
+        return emit_gradient(module, kernel, target, blocking)
+
+    code = Compiled(first, target, emit=emit)
+    for batch in batches:
+        sizes, bits = {"batch": batch}, set()
+        arrays = arrays_of([whole, first, *rest], sizes)
+        want = run_oracle([whole], {n: a.astype("f8") for n, a in arrays.items()}, sizes)["dw"]
+        for chunks in (1, 2, 3, 8):
+            got = {n: place(a) for n, a in arrays.items()}
+            code.run(got, sizes, chunks)
+            bits.add(got[first.stores[0].buffer.name].tobytes())
+        assert len(bits) == 1
+        got = run_oracle(rest, got, sizes)["dw"]
+        assert np.abs(got - want).max() <= BOUND * np.abs(want).max()
+
+
+# fmt: off
+GRADIENTS = [  # image, channels, filters, padding
+    ((28, 28), 64,  64, 1),
+    ((26, 26), 32,  48, 0),
+    ((9, 11),  32,  48, 1),
+    ((14, 14), 16, 112, 1),
+]
+BLOCKINGS = [
+    Blocking(5, 32, 32, 6, 2, False),
+    Blocking(5, 32, 16, 6, 1, True),
+    Blocking(7, 16, 48, 8, 3, False),
+    Blocking(64, 16, 48, 8, 3, True),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("case", GRADIENTS, ids=str)
+def test_gradients_of_weights_at_several_batches(case):
+    image, ci, co, pad = case
+    check_gradient(Conv(B, image, ci, co, (3, 3), pad=pad), batches=(5, 0, 1, 17))
+
+
+@pytest.mark.parametrize("channels", [64, 128, 256, 512])
+def test_error_of_gradients_of_weights_at_the_depths_of_networks(channels):
+    check_gradient(Conv(B, (12, 12), channels, 64, (3, 3), pad=1))
+
+
+@pytest.mark.parametrize("blocking", BLOCKINGS, ids=str)
+@pytest.mark.parametrize("image", [(8, 8), (11, 10)])
+def test_every_way_of_cutting_gradients_means_the_same(image, blocking):
+    conv = Conv(B, image, blocking.channels * 2, blocking.filters * 2, (3, 3), pad=1)
+    check_gradient(conv, (3, 1), blocking)
+
+
+@pytest.mark.parametrize("lanes", [8, 4])
+def test_gradients_of_weights_on_narrower_machines(lanes):
+    conv = Conv(B, (18, 12), 32, 32, (3, 3), pad=1)
+    check_gradient(conv, target=narrower(lanes))
+
+
+# ---------------------------------------------------------------------------- what it is not
+
+
 def test_a_nan_stays_in_its_tiles():
     conv, sizes = Conv(B, (16, 16), 32, 32, (3, 3), pad=1), {"batch": 2}
     kernel = conv.forward()
@@ -147,6 +218,7 @@ DECLINED = {
 @pytest.mark.parametrize("name", DECLINED)
 def test_other_convolutions_are_declined(name):
     assert winograd_of(DECLINED[name].forward(), host()) is None
+    assert gradient_of(DECLINED[name].weight_gradient(), host()) is None
 
 
 def test_the_setting_switches_it_off():
