@@ -20,6 +20,7 @@ import numpy as np
 from graphc.backends.llvm_cpu.host import available_cores
 from graphc.backends.llvm_cpu.pool import Pool, set_threads
 from graphc.backends.llvm_cpu.program import LLVMExecutable
+from graphc.backends.llvm_cpu.restored import Restored
 from graphc.compiler import Function
 from graphc.debug.count import Work, work_of
 from graphc.ir.dim import evaluate
@@ -132,7 +133,7 @@ def turns(plan: Plan, times: int, sizes: Mapping[str, int]) -> dict[Step, int]:
 def timed(f: Function, arrays: Sequence[np.ndarray], rate: Rates, calls: int) -> list[Timed]:
     """All kernels of a function, slowest first: medians over calls."""
     executable = f.executable
-    assert isinstance(executable, LLVMExecutable), "kernels are those of the CPU backend"
+    assert isinstance(executable, LLVMExecutable | Restored), "kernels are those of the CPU backend"
     sizes = sizes_of(f, arrays)
     found: dict[Step, list[float]] = {}
     for _ in range(calls):

@@ -22,6 +22,7 @@ from graphc.backends.llvm_cpu.contract_plan import Plan, plan_of
 from graphc.backends.llvm_cpu.host import available_cores, host
 from graphc.backends.llvm_cpu.pool import Pool
 from graphc.backends.llvm_cpu.program import LLVMExecutable
+from graphc.backends.llvm_cpu.restored import Restored
 from graphc.compiler import Function
 from graphc.ir.dim import evaluate, product
 from graphc.kernels import cost
@@ -69,7 +70,7 @@ def contraction_flops(kernel: Kernel, sizes: dict[str, int]) -> float:
 def layers_of(f: Function, arrays: list[np.ndarray], turns: int) -> list[Layer]:
     """The contractions of a compiled function, equal kernels together, with their times."""
     executable = f.executable
-    assert isinstance(executable, LLVMExecutable), "kernels are timed on the processor"
+    assert isinstance(executable, LLVMExecutable | Restored), "kernels are timed on the processor"
     size = str(f.program.inputs[0].shape[0])
     sizes = {size: len(arrays[0])}
     times: dict[KernelStep, list[float]] = defaultdict(list)

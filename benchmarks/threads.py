@@ -18,6 +18,7 @@ from graphc.backends.llvm_cpu.host import available_cores
 from graphc.backends.llvm_cpu.kernels import Native
 from graphc.backends.llvm_cpu.pool import Pool, set_threads
 from graphc.backends.llvm_cpu.program import LLVMExecutable
+from graphc.backends.llvm_cpu.restored import Restored
 from graphc.backends.llvm_cpu.words import Share, Sizes
 from graphc.compiler import Function
 from graphc.schedule.plan import KernelStep, Step
@@ -37,7 +38,7 @@ CALLS = 7
 def loops(f: Function, arrays: Sequence[np.ndarray]) -> list[Loop]:
     """All parallel-fors of one call in order, with their seconds on one thread."""
     executable = f.executable
-    assert isinstance(executable, LLVMExecutable), "chunks are those of the CPU backend"
+    assert isinstance(executable, LLVMExecutable | Restored), "chunks are those of the CPU backend"
     set_threads(1)
     sizes = sizes_of(f, arrays)
     calls = [executable.profile(arrays, sizes) for _ in range(CALLS)]
