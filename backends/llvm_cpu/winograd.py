@@ -34,7 +34,7 @@ from .operands import Panels
 from .pack import emit_panels
 from .place import Place
 from .text import Function
-from .types import F32, Number, constant, memory_type, value_type
+from .types import F32, Number, constant, element_of, memory_type, value_type, vector
 from .winograd_maps import PRODUCTS
 from .winograd_plan import Winograd, winograd_of
 from .winograd_products import Form, Products
@@ -238,7 +238,8 @@ class _Driver:
         """The 36 products of one block and panel, summed over all channels."""
         f, plan = self.f, self.plan
         if plan.steps > 1:
-            self.fill(to, PRODUCTS * plan.product_step, "zeroinitializer")
+            type_ = vector(F32, plan.lanes)
+            self.fill(to, PRODUCTS * plan.product_step, type_, "zeroinitializer")
 
         def step(s: Number, _: list[str]) -> None:
             if plan.tiling.first:
@@ -290,13 +291,20 @@ class _Driver:
         width = plan.panels * plan.width
         found: list[str] = []
         for e, pointer in zip(plan.c.columns, columns):
-            start = f.gep(memory_type(e.dtype), pointer, f.mul(block, width))
-            own = f.gep(memory_type(e.dtype), start, f.mul(panel, plan.width))
-            self.fill(own, plan.width, constant(e.dtype, identity(e.kind, e.dtype), lanes))
+            element = memory_type(e.dtype)
+            start = f.gep(element, pointer, f.mul(block, width))
+            own = f.gep(element, start, f.mul(panel, plan.width))
+            nothing = constant(e.dtype, identity(e.kind, e.dtype), lanes)
+            self.fill(own, plan.width, value_type(e.dtype, lanes), nothing)
             found.append(start)
         return found
 
-    def fill(self, to: str, elements: int, value: str) -> None:
+    def fill(self, to: str, elements: int, type_: str, value: str) -> None:
         """So many elements, in whole vectors."""
-        f, type_ = self.f, value_type(self.plan.c.a.dtype, self.plan.lanes)
-        f.loop(0, elements, self.plan.lanes, lambda i, _: f.store(type_, value, f.gep(F32, to, i)))
+        f, element = self.f, element_of(type_)
+        f.loop(
+            0,
+            elements,
+            self.plan.lanes,
+            lambda i, _: f.store(type_, value, f.gep(element, to, i)),
+        )

@@ -14,7 +14,7 @@ from .micro import Results
 from .place import Lanes
 from .text import Function
 from .tile import Tile
-from .types import F32, Number, value_type, vector
+from .types import F32, Number, memory_type, value_type, vector
 from .winograd_maps import A_T, INPUTS, OUTPUTS, mapped_twice
 from .winograd_plan import Winograd
 from .winograd_products import Dense
@@ -73,7 +73,8 @@ class Outputs:
             with self.body.scope({}, Lanes(plan.n, lane, 1, left)):
                 results = Results(self.form, self.body)
                 results.hoist()
-                to = [f.gep(F32, x, lane) for x in columns]
+                pairs = zip(plan.c.columns, columns)
+                to = [f.gep(memory_type(e.dtype), x, lane) for e, x in pairs]
 
                 def tile(t: Number, _: list[str]) -> None:
                     start = f.gep(F32, products, f.add(f.mul(t, plan.width), v))

@@ -83,7 +83,7 @@ def test_error_at_the_depths_of_networks(channels, form):
     checked(Conv(B, (12, 12), channels, channels, (3, 3), pad=1), form, batches=(1,))
 
 
-@pytest.mark.parametrize("epilogue", ["bias relu", "residual", "sums", "bias relu sums"])
+@pytest.mark.parametrize("epilogue", ["bias relu", "residual", "sums", "bias relu wide sums"])
 @pytest.mark.parametrize("image", [(12, 16), (11, 10)])
 def test_epilogues(epilogue, image):
     checked(Conv(B, image, 32, 48, (3, 3), pad=1), "forward", (3, 0, 1), epilogue=epilogue)
