@@ -29,6 +29,7 @@ from graphc.passes.options import Options
 from graphc.passes.pipeline import run
 from graphc.passes.unify_sizes import SizeCheck, unify_sizes
 from graphc.program import Draft, Program, Report
+from graphc.schedule.budget import within_budget
 from graphc.schedule.plan import KernelStep
 from graphc.schedule.schedule import SCHEDULE_PASSES
 from graphc.target import Executable, Planned, backend, built
@@ -80,7 +81,7 @@ class Function:
 def function(
     inputs: Tensor | Sequence[Tensor], outputs: Tree[Tensor], *, updates: Updates = (),
     target: str | None = None, name: str | None = None, inference: bool = False,
-    fast_math: bool = False, disable: Collection[str] = (),
+    fast_math: bool = False, disable: Collection[str] = (), memory_budget: float | None = None,
 ) -> Function:  # fmt: skip
     """Compile the computation of outputs from inputs.
 
@@ -92,7 +93,9 @@ def function(
     `inference` says that variables are not trained, so work on them alone may be moved in front of
     work on data. `fast_math` allows rewrites that hold for real numbers but round differently.
     `disable` names passes to leave out: those of `graphc.passes.pipeline`, and of the schedule
-    "fuse", "in_place" and "reuse_memory".
+    "fuse", "in_place" and "reuse_memory". `memory_budget` bounds the memory of intermediate arrays,
+    in bytes (an int) or as a share of what is needed without it (a float up to 1): parts of the
+    forward pass are then computed again in the backward pass. It changes no result.
 
     >>> from graphc.ops import leaf
     >>> x = leaf.placeholder((None,), name="x")
@@ -117,7 +120,7 @@ def function(
         tuple(found),
         len(results),
         tuple(position[v] for v, _ in pairs),
-        Options(_evaluate, fast_math, inference),
+        Options(_evaluate, fast_math, inference, memory_budget),
         frozenset(disable),
         _finished,
     )
@@ -139,7 +142,8 @@ def _finished(draft: Draft) -> tuple[Program, Report]:
         draft.name, final, inputs, draft.variables, draft.results, draft.updated, checks,
         draft.disabled,
     )  # fmt: skip
-    return program, report
+    budget = draft.options.memory_budget
+    return program if budget is None else within_budget(program, budget), report
 
 
 def simplify(outputs: Tree[Tensor], *, fast_math: bool = True) -> Tree[Tensor]:

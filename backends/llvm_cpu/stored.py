@@ -84,7 +84,10 @@ class Stored:
 
 def key_of(draft: Draft, print_: Fingerprint) -> str:
     """Everything that decides the bytes of an entry."""
-    options = (draft.options.fast_math, draft.options.inference, sorted(draft.disabled))
+    chosen = draft.options
+    options = (
+        chosen.fast_math, chosen.inference, repr(chosen.memory_budget), sorted(draft.disabled)
+    )  # fmt: skip
     form = (draft.inputs, draft.results, draft.updated, options)
     machine = host.fingerprint()
     return cache.key_of(cache.whole_version(), machine, knobs.deciding(), repr(form), print_.text)

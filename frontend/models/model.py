@@ -40,16 +40,18 @@ class Model(Layer):
     def compile(
         self, optimizer: optimizers.Given = "rmsprop", loss: losses.Given | None = None,
         metrics: Sequence[metrics.Given] = (), *, target: str | None = None,
-        run_eagerly: bool = False,
+        run_eagerly: bool = False, memory_budget: float | None = None,
     ) -> None:  # fmt: skip
         """Say how to train: names, classes or objects; metrics may be functions too.
 
         `target` is the backend (that of the settings by default); `run_eagerly` runs op by op.
+        `memory_budget` is the share of the memory for intermediate arrays, above 0 and up to 1,
+        that a training step may use; what is missing is computed again (see `gx.function`).
         """
         if loss is None:
             raise ArgumentError("training needs a loss", fix="compile(optimizer, loss=...)")
         found = tuple(map(as_metric, metrics))
-        self.trainer = Trainer(self, target, run_eagerly)
+        self.trainer = Trainer(self, target, run_eagerly, memory_budget)
         self.trainer.objective = Objective(
             optimizers.get(optimizer),
             losses.get(loss),

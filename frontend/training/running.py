@@ -25,8 +25,9 @@ def signature(*data: Arrays) -> tuple[tuple[object, ...], ...]:
 
 
 def compiled(
-    build: Build, data: tuple[Arrays, ...], target: str | None, name: str, *, trains: bool
-) -> Run:
+    build: Build, data: tuple[Arrays, ...], target: str | None, name: str, *, trains: bool,
+    memory_budget: float | None = None,
+) -> Run:  # fmt: skip
     """The step as one native function; `data` shows the form of its arguments."""
     names = iter(f"{'xy'[i]}{n}" for i, d in enumerate(data) for n in range(len(leaves(d))))
     inputs = [tree_map(lambda a: _placeholder(a, next(names)), d) for d in data]
@@ -35,7 +36,7 @@ def compiled(
     # Gradients of normalisations need two passes over memory instead of three with fast_math.
     run = function(
         flat, outputs, updates=updates, target=target, name=name, inference=not trains,
-        fast_math=trains,
+        fast_math=trains, memory_budget=memory_budget,
     )  # fmt: skip
     return lambda *arrays: run(*(a for tree in arrays for a in leaves(tree)))
 

@@ -45,6 +45,7 @@ class Trainer:
     model: Layer
     target: str | None
     run_eagerly: bool
+    memory_budget: float | None = None
     objective: Objective | None = None
     _steps: dict[object, Run] = field(default_factory=dict)
 
@@ -128,7 +129,10 @@ class Trainer:
                 found = interpreted(build, self.target)
             else:
                 trains = kind == "train"
-                found = compiled(build, arguments, self.target, name, trains=trains)
+                budget = self.memory_budget if trains else None
+                found = compiled(
+                    build, arguments, self.target, name, trains=trains, memory_budget=budget
+                )
             # The key is taken again: building made the weights.
             self._steps[self._key(kind, arguments)] = found
         return found

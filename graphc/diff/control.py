@@ -17,7 +17,7 @@ from graphc.ops import convert, elementwise
 
 from .linearize import Linear, filled, flags, parameters, pull_body, push_body, spread_out, tracing
 from .loops import scan_jvp, scan_vjp, while_jvp, while_vjp
-from .rules import Flow, jvp, vjp, vjp_together
+from .rules import Flow, jvp, linear, vjp, vjp_together
 
 Tensors = Sequence[Tensor]
 Flags = Sequence[bool]
@@ -138,6 +138,7 @@ vjp_together(op.while_op, while_vjp)
 vjp_together(op.cond_op,  cond_vjp)
 vjp_together(op.call_op,  call_vjp)
 vjp(op.all_reduce_op,     all_reduce_vjp)
+linear(op.after_op,       lambda ct, y, x, other: ct, None)
 jvp(op.scan_op,           scan_jvp)
 jvp(op.while_op,          while_jvp)
 jvp(op.cond_op,           cond_jvp)

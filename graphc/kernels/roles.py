@@ -40,12 +40,16 @@ class Contraction:
     @property
     def tiles(self) -> tuple[Store, ...]:
         """The stores of single results."""
-        return tuple(s for s in self.kernel.stores if not _below(s.value, self.columns))
+        return tuple(s for s in self.kernel.stores if not self._is_total(s))
 
     @property
     def totals(self) -> tuple[Store, ...]:
-        """The stores that wait for the reductions over M."""
-        return tuple(s for s in self.kernel.stores if _below(s.value, self.columns))
+        """The stores that wait for the reductions over M, or could: they are the same for all M."""
+        return tuple(s for s in self.kernel.stores if self._is_total(s))
+
+    def _is_total(self, s: Store) -> bool:
+        same = bool(self.columns) and not set(self.m) & set(s.axes)
+        return same or _below(s.value, self.columns)
 
 
 def contraction_of(kernel: Kernel) -> Contraction | None:
@@ -57,6 +61,8 @@ def contraction_of(kernel: Kernel) -> Contraction | None:
     whole = settled(kernel)
     reductions = [e for e in expressions_of(whole) if isinstance(e, Reduce)]
     sums = [e for e in reductions if factors(e)]
+    # A product of values along the same axes may be summed beside the contraction, as its columns.
+    sums = [e for e in sums if _is_outer(e)] or sums
     if not sums or any(s.combine for s in whole.stores):
         return None
     found = next((c for c in _candidates(whole, sums) if _shares(c, sums)), None)
@@ -74,6 +80,12 @@ def factors(e: Expr) -> tuple[Expr, Expr] | None:
     if not over <= a.free & b.free or any(isinstance(x, Reduce) for x in walk((a, b))):
         return None
     return a, b
+
+
+def _is_outer(e: Expr) -> bool:
+    """Whether each factor has axes that the other lacks: M and N."""
+    pair = factors(e)
+    return pair is not None and bool(pair[0].free - pair[1].free and pair[1].free - pair[0].free)
 
 
 def windowed(e: Expr) -> bool:

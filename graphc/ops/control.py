@@ -1,4 +1,4 @@
-"""Loops and branches whose bodies are graphs, calls with a derivative of their own, all_reduce.
+"""Loops and branches whose bodies are graphs, calls with their own derivative, all_reduce, after.
 
 A body is traced once into a closed `Graph`: what it uses from outside becomes an extra input, and
 whatever in the body of a loop depends on no input of the body is computed once, outside. Attributes
@@ -66,7 +66,8 @@ while_op = Op("while_loop", _infer_while, traits=_CONTROL)
 cond_op = Op("cond", _infer_cond, traits=_CONTROL)
 call_op = Op("call", _infer_call, traits=_CONTROL)
 all_reduce_op = Op("all_reduce", lambda x, *, kind: x.type)
-OPS = (scan_op, while_op, cond_op, call_op, all_reduce_op)
+after_op = Op("after", lambda x, other: x.type)
+OPS = (scan_op, while_op, cond_op, call_op, all_reduce_op, after_op)
 
 # ---------------------------------------------------------------------------- public functions
 
@@ -176,6 +177,11 @@ def all_reduce(x: TensorLike, kind: str = "sum") -> Tensor:
     if kind not in ("sum", "mean", "max", "min"):
         raise ArgumentError("no such reduction", received=kind, expected="sum, mean, max or min")
     return build(all_reduce_op, (as_tensor(x),), {"kind": kind})[0]
+
+
+def after(x: TensorLike, other: TensorLike) -> Tensor:
+    """x; what reads it is computed when `other` is known, and is not what reads x itself."""
+    return build(after_op, (as_tensor(x), as_tensor(other)), {})[0]
 
 
 # ---------------------------------------------------------------------------- tracing

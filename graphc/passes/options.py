@@ -18,9 +18,11 @@ def _ignore(rule: Rule, node: Node) -> None:
 class Options:
     """`evaluate` computes one node on values (None folds nothing). `fast_math` allows equations
     that hold for real numbers only. `inference` says that variables are not trained, so work on
-    them alone may be done before work on data. `fired` hears of each rule that is applied."""
+    them alone may be done before work on data. `memory_budget` bounds the memory of intermediate
+    arrays (schedule/budget.py). `fired` hears of each rule that is applied."""
 
     evaluate: Evaluate | None = None
     fast_math: bool = False
     inference: bool = False
+    memory_budget: float | None = None
     fired: Callable[[Rule, Node], None] = _ignore

@@ -37,11 +37,12 @@ UNKNOWN = 256  # what an unknown size counts for when amounts of work are compar
 SMALL = 8  # how many times smaller than the work that reads it a value is worth a kernel
 ROW = 16384  # elements of a row that one work item may reduce and read again
 
+_SAME = (elementwise.stop_gradient_op, control.all_reduce_op, control.after_op)
 # fmt: off
 _KINDS: dict[Op, Kind] = {
     **dict.fromkeys((leaf.full_op, leaf.iota_op, leaf.size_of_op), "free"),
     **dict.fromkeys(movement.OPS, "free"),
-    **dict.fromkeys((elementwise.stop_gradient_op, control.all_reduce_op), "free"),
+    **dict.fromkeys(_SAME, "free"),
     **dict.fromkeys(elementwise.DOMAINS, "point"),
     **dict.fromkeys((convert.cast_op, random.random_bits_op), "point"),
     **dict.fromkeys((reduce.sum_op, reduce.prod_op, reduce.max_op, reduce.min_op), "reduce"),

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import cast
 
 from graphc.ir.node import Node, Tensor
-from graphc.ops import convert, index, movement, pool, random
+from graphc.ops import control, convert, index, movement, pool, random
 
 from . import classify
 from .group import Axes, Place, Use
@@ -33,7 +33,10 @@ def _through(node: Node, use: Use) -> Uses:
     if not node.inputs:
         return
     x, place = node.inputs[0], use.place
-    if node.op is movement.reshape_op:
+    if node.op is control.after_op:
+        yield x, use
+        yield node.inputs[1], replace(use, place=None, strict="buffer")  # stored before
+    elif node.op is movement.reshape_op:
         yield x, _reshape(node, use)
     elif node.op in (movement.slice_op, movement.flip_op, movement.pad_op, movement.concat_op):
         for t in node.inputs:

@@ -209,3 +209,17 @@ def test_errors():
     layer = Dense(1)
     with pytest.raises(ArgumentError, match="already"):
         Sequential([layer, layer])
+
+
+def test_a_memory_budget_changes_no_weight():
+    def trained(**options):
+        seeds.set_seed(3)
+        layers = [BatchNormalization() if i % 2 else Conv2D(8, 3) for i in range(6)]
+        model = Sequential([Input((12, 12, 3)), *layers, Flatten(), Dense(5)])
+        model.compile("sgd", "mse", **options)
+        x = np.random.default_rng(0).normal(size=(6, 12, 12, 3)).astype(np.float32)
+        model.fit(x, np.ones((6, 5)), epochs=2, batch_size=4, verbose=0, seed=1)
+        return model.get_weights()
+
+    for got, right in zip(trained(memory_budget=0.8), trained(), strict=True):
+        np.testing.assert_allclose(got, right, rtol=1e-4, atol=1e-5)

@@ -82,3 +82,27 @@ def test_other_reductions_are_right_as_well(name):
     values = random.normal(0, 1, (4, 6, 16)).astype(np.float32)
     wanted = function(x, y, target="reference")(values)
     np.testing.assert_allclose(compiled(x, y)(values), wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_the_same_for_all_rows_may_be_stored_beside_them():
+    """A scale of the columns, which needs no sum, comes with the totals."""
+    x = leaf.placeholder((None, 16), name="x")
+    scale = elementwise.sqrt(elementwise.abs(weight(8)))
+    y = (x @ weight(16, 8)) * scale
+    outputs = [y, reduce.sum(y, axis=0) * scale, scale]
+    f = compiled(x, outputs)
+    values = random.normal(0, 1, (5, 16)).astype(np.float32)
+    wanted = function(x, outputs, target="reference")(values)
+    for got, right in zip(f(values), wanted, strict=True):
+        np.testing.assert_allclose(got, right, rtol=1e-5, atol=1e-5)
+
+
+def test_squares_of_something_else_may_be_added_up_beside_a_product():
+    x, z = leaf.placeholder((None, 16), name="x"), leaf.placeholder((None, 8), name="z")
+    y = elementwise.mul(x @ weight(16, 8), z)
+    outputs = [y, reduce.sum(y, axis=0), reduce.sum(z * z, axis=0)]
+    f = compiled([x, z], outputs)
+    rows = [random.normal(0, 1, (7, n)).astype(np.float32) for n in (16, 8)]
+    wanted = function([x, z], outputs, target="reference")(*rows)
+    for got, right in zip(f(*rows), wanted, strict=True):
+        np.testing.assert_allclose(got, right, rtol=1e-5, atol=1e-5)

@@ -1,4 +1,4 @@
-"""all_reduce within one process is the value itself. Loops and branches are steps, not kernels."""
+"""all_reduce in one process, and `after`, are the value itself; loops and branches are steps."""
 
 from __future__ import annotations
 
@@ -6,4 +6,5 @@ from graphc.ops import control
 
 from .context import lower
 
-lower(control.all_reduce_op, lambda context, node, at: context.value(node.inputs[0], at))
+for op in (control.all_reduce_op, control.after_op):
+    lower(op, lambda context, node, at: context.value(node.inputs[0], at))
