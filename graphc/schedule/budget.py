@@ -9,7 +9,7 @@ from graphc.ir.dim import Size, evaluate, names_of
 from graphc.ir.graph import Graph
 from graphc.program import Program
 
-from .memory import MemoryPlan
+from .memory import MemoryPlan, blocks_of
 from .recompute import EFFORTS, recompute
 from .schedule import make_plan
 
@@ -60,7 +60,7 @@ def within_budget(program: Program, budget: float) -> Program:
 
 def _bytes(program: Program, changed: Graph) -> int:
     """Bytes of intermediate arrays that are alive together at most."""
-    memory = MemoryPlan(make_plan(replace(program, graph=changed)), {})
+    memory = MemoryPlan(blocks_of(make_plan(replace(program, graph=changed)), {}))
 
     def value(size: Size) -> int:
         return evaluate(size, dict.fromkeys(names_of(size), TYPICAL))

@@ -30,9 +30,9 @@ class Effort:
     period: int = 1
 
 
-_POINTS: frozenset[Kind] = frozenset({"free", "point"})
-_SUMS: frozenset[Kind] = _POINTS | {"reduce", "window", "gather"}
-_ALL: frozenset[Kind] = _SUMS | {"contract"}
+_POINTS: frozenset[Kind] = frozenset(("free", "point"))
+_SUMS: frozenset[Kind] = frozenset((*_POINTS, "reduce", "window", "gather"))
+_ALL: frozenset[Kind] = frozenset((*_SUMS, "contract"))
 EFFORTS = (
     Effort(_POINTS),
     Effort(_SUMS),

@@ -7,6 +7,7 @@ import pytest
 
 from graphc.compiler import Function, function
 from graphc.diff.reverse import grad
+from graphc.knobs import settings
 from graphc.ops import elementwise, leaf, nn, reduce
 from graphc.ops.variable import variable
 from graphc.schedule.plan import KernelStep
@@ -106,3 +107,17 @@ def test_squares_of_something_else_may_be_added_up_beside_a_product():
     wanted = function([x, z], outputs, target="reference")(*rows)
     for got, right in zip(f(*rows), wanted, strict=True):
         np.testing.assert_allclose(got, right, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("side", [8, 13, 30])
+def test_statistics_end_convolutions_of_either_algorithm(side, exact):
+    x = leaf.placeholder((None, side, side, 64), name="x")
+    y, mean, variance = nn.batch_norm(nn.conv2d(x, weight(3, 3, 64, 64), padding="same"))
+    with settings(exact_convolution=exact):
+        f = compiled(x, [y, mean, variance])
+        values = random.normal(1, 1, (3, side, side, 64)).astype(np.float32)
+        found = f(values)
+    wanted = function(x, [y, mean, variance], target="reference")(values)
+    for got, right in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(got, right, rtol=2e-4, atol=2e-4)
