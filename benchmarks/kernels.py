@@ -43,7 +43,7 @@ from graphc.schedule.touch import reads, writes
 from . import machine, workloads
 from .networks import WORKLOADS
 from .peers.worker import median_seconds
-from .record import markdown
+from .record import RESULTS, markdown
 
 
 @dataclass(frozen=True)
@@ -239,6 +239,7 @@ def main() -> None:
     parser.add_argument("--top", type=int, default=30, help="how many kernels are listed")
     parser.add_argument("--calls", type=int, default=7)
     parser.add_argument("--threads", type=int, default=available_cores())
+    parser.add_argument("--save", action="store_true", help="write it into benchmarks/results")
     given = parser.parse_args()
     set_threads(given.threads)
     w = WORKLOADS[given.workload]
@@ -253,7 +254,12 @@ def main() -> None:
     rows = timed(f, arrays, rate, given.calls)
     kind = "training step" if given.train else "inference"
     title = f"{given.workload} {w.title}, {kind}, batch {batch}, {given.threads} threads"
-    print(page(title, rate, rows, call, given.top))
+    text = page(title, rate, rows, call, given.top)
+    print(text)
+    if given.save:
+        mode = "train" if given.train else "infer"
+        name = f"{machine.short_name()}-kernels-{given.workload}-{mode}-{batch}.md"
+        (RESULTS / name).write_text(f"{text}\n")
 
 
 if __name__ == "__main__":
