@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache as cached
+from typing import final
 
 import llvmlite.binding as llvm
 
@@ -89,15 +90,16 @@ class Linked:
     memory: mapped.Mapped | None = field(repr=False)
 
 
-def linked(units: Sequence[Unit]) -> Linked:
+def linked(units: Sequence[Unit], made: Mapping[str, bytes]) -> Linked:
     """The functions of units, linked as one piece of code where that is possible.
 
+    `made` are the objects by the keys of the units.
+
     Raises:
-        CompileError: LLVM refuses a module, or a function it calls does not exist.
+        CompileError: a function that a unit calls does not exist.
     """
     distinct = list({unit.key: unit for unit in units}.values())
-    made = objects(distinct, host())
-    image = elf.linked([(data, unit.names) for data, unit in zip(made, distinct)])
+    image = elf.linked([(made[unit.key], unit.names) for unit in distinct])
     memory = mapped.mapped(image) if image else None
     if memory is None:
         return Linked(tuple(code.addresses for code in load(units)), None, None)
@@ -114,15 +116,56 @@ def linked(units: Sequence[Unit]) -> Linked:
 
 def objects(units: Sequence[Unit], target: Target) -> list[bytes]:
     """The object code of each unit for a target, from the cache or compiled (and then cached)."""
-    keys = [_key(unit, target) for unit in units]
-    found = {key: data for key in keys if (data := _known(key)) is not None}
-    cold = {key: unit for key, unit in zip(keys, units) if key not in found}
-    made = workers.compile_all([unit.write() for unit in cold.values()], machine_of(target))
-    for key, data in zip(cold, made):
-        cache.store(key, data)
-        found[key] = data
-    _remember(found)
-    return [found[key] for key in keys]
+    with Batch(target) as batch:
+        for unit in units:
+            batch.add(unit)
+        made = batch.finish()
+    return [made[unit.key] for unit in units]
+
+
+@final
+class Batch:
+    """Objects in the making: units that are not in the cache are compiled from when they come.
+
+    `expected` are the seconds that they will take, if that is known before.
+    """
+
+    def __init__(self, target: Target, expected: float = 0.0) -> None:
+        self.target = target
+        self.crew = workers.Crew(machine_of(target), expected)
+        self._found: dict[str, bytes] = {}
+        self._cold: dict[str, str] = {}
+        """The keys of units and of their objects, in the order of the crew."""
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.crew.__exit__()
+
+    def add(self, unit: Unit) -> None:
+        """Make the object of a unit."""
+        if unit.key in self._found or unit.key in self._cold:
+            return
+        key = _key(unit, self.target)
+        data = _known(key)
+        if data is None:
+            self._cold[unit.key] = key
+            self.crew.add(unit.write())
+        else:
+            self._found[unit.key] = data
+
+    def finish(self) -> Mapping[str, bytes]:
+        """The objects by the keys of their units.
+
+        Raises:
+            CompileError: LLVM refuses a module.
+        """
+        made = dict(zip(self._cold.values(), self.crew.finish()))
+        for key, data in made.items():
+            cache.store(key, data)
+        _remember(made)
+        return self._found | dict(zip(self._cold, made.values()))
 
 
 def _known(key: str) -> bytes | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import final
 
 from graphc import dtypes
 from graphc.dtypes import DType
@@ -51,18 +52,43 @@ class Native:
     phases: tuple[tuple[int, Size], ...]
 
 
-def native_steps(steps: Sequence[Step]) -> tuple[dict[Step, Native], jit.Linked]:
-    """Machine code for the kernels, sorts, running sums and copies among the steps.
+@final
+class Compilation:
+    """Machine code in the making: kernels are compiled while later ones are still planned."""
 
-    Besides these the linked code has the functions of the interpreter, as its first unit.
-    """
-    forms = {step: form for step in steps if (form := form_of(step)) is not None}
-    linked = jit.linked([runtime_unit(), *(form.unit for form in forms.values())])
-    native = {
-        step: Native(form, tuple((code[p.function_name], p.items) for p in form.phases))
-        for (step, form), code in zip(forms.items(), linked.addresses[1:])
-    }
-    return native, linked
+    def __init__(self, expected: float = 0.0) -> None:
+        self._batch = jit.Batch(host(), expected)
+        self._forms: dict[Step, Form | None] = {}
+
+    def __enter__(self) -> Compilation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._batch.__exit__()
+
+    def begin(self, step: Step) -> None:
+        """Compile what a step runs."""
+        if step not in self._forms:
+            form = self._forms[step] = form_of(step)
+            if form is not None:
+                self._batch.add(form.unit)
+
+    def finish(self, steps: Sequence[Step]) -> tuple[dict[Step, Native], jit.Linked]:
+        """Machine code for the kernels, sorts, running sums and copies among the steps.
+
+        Besides these the linked code has the functions of the interpreter, as its first unit.
+        """
+        self._batch.add(runtime_unit())
+        for step in steps:
+            self.begin(step)
+        forms = {step: form for step in steps if (form := self._forms[step]) is not None}
+        units = [runtime_unit(), *(form.unit for form in forms.values())]
+        linked = jit.linked(units, self._batch.finish())
+        native = {
+            step: Native(form, tuple((code[p.function_name], p.items) for p in form.phases))
+            for (step, form), code in zip(forms.items(), linked.addresses[1:])
+        }
+        return native, linked
 
 
 def form_of(step: Step) -> Form | None:

@@ -18,19 +18,25 @@ from graphc.schedule.schedule import make_plan
 from . import jit, pool_ir, pool_words, steps
 from .elf import Image
 from .host import host
-from .kernels import native_steps
+from .kernels import Compilation
 from .listing import listings
 from .runner import Runner
 from .stored import encoded
+
+SECONDS_PER_NODE = 0.003
+"""What a node of a graph costs to compile: measured on training steps, small and large."""
 
 
 @final
 class LLVMExecutable(Runner):
     """A plan as machine code, with its memory."""
 
-    def __init__(self, plan: Plan, variables: Sequence[Variable] = ()) -> None:
+    def __init__(
+        self, plan: Plan, variables: Sequence[Variable] = (), begun: Compilation | None = None
+    ) -> None:
         self.plan = plan
-        self.native, self.code = native_steps(steps.all_steps(plan))
+        with begun or Compilation() as compilation:
+            self.native, self.code = compilation.finish(steps.all_steps(plan))
         runtime = self.code.addresses[0]
         table = steps.table_of(plan, self.native, runtime)
         memory_plan = MemoryPlan(blocks_of(plan, table.extra))
@@ -64,8 +70,10 @@ def compiled(program: Program) -> LLVMExecutable:
         CompileError: a kernel cannot be compiled, a defect of the code generator.
     """
     stages = watch(program.name)
-    plan = make_plan(program, stages.rewritten if stages else None)
-    made = LLVMExecutable(plan, program.variables)
+    expected = SECONDS_PER_NODE * len(program.graph.nodes)
+    with Compilation(expected) as compilation:
+        plan = make_plan(program, stages.rewritten if stages else None, compilation.begin)
+        made = LLVMExecutable(plan, program.variables, compilation)
     if stages is not None:
         stages.planned(plan)
         stages.generated(plan, listings(made.native))
@@ -75,5 +83,6 @@ def compiled(program: Program) -> LLVMExecutable:
 def pool_functions(portable: bool) -> tuple[tuple[int, ...], Image | None, object]:
     """The functions of a pool, their image, and what keeps them in memory."""
     text = pool_ir.pool_module(host(), portable).text()
-    linked = jit.linked([jit.unit_of(text, *pool_words.NAMES)])
+    unit = jit.unit_of(text, *pool_words.NAMES)
+    linked = jit.linked([unit], {unit.key: jit.objects([unit], host())[0]})
     return tuple(linked.addresses[0][name] for name in pool_words.NAMES), linked.image, linked

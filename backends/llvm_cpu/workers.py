@@ -6,11 +6,11 @@ of this process are not involved. One that cannot start or dies leaves its modul
 
 from __future__ import annotations
 
+import heapq
 import subprocess
 import sys
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,7 +25,6 @@ SECONDS_PER_CHARACTER = 0.5e-6
 SECONDS_TO_START = 0.15
 """What a worker costs before its first object: an interpreter and llvmlite's library."""
 
-Compile = Callable[[str], bytes | None]
 Process = subprocess.Popen[bytes]
 
 
@@ -35,42 +34,112 @@ def compile_all(texts: Sequence[str], machine: Machine) -> list[bytes]:
     Raises:
         CompileError: LLVM refuses a module.
     """
-    waiting = deque(sorted(range(len(texts)), key=lambda i: len(texts[i])))
-    objects: dict[int, bytes] = {}
+    with Crew(machine) as crew:
+        for text in texts:
+            crew.add(text)
+        return crew.finish()
 
-    def drain(compile_one: Compile) -> None:
-        """Take the largest module that waits, until none does or the worker is gone."""
-        while waiting:
-            try:
-                index = waiting.pop()
-            except IndexError:
-                return
-            made = compile_one(texts[index])
-            if made is None:
-                waiting.append(index)
-                return
-            objects[index] = made
 
-    def here(text: str) -> bytes:
-        return compile_here(text, machine)
+class Crew:
+    """Compiles modules as they come: workers begin at once, this process helps at the end.
 
-    processes = [p for _ in range(worker_count(texts)) if (p := _start(machine)) is not None]
-    with ThreadPoolExecutor(max(1, len(processes))) as threads:
-        try:
-            helpers = _submitted(threads, processes, drain)
-            drain(here)
-            for helper in helpers:
-                helper.result()
-            for process in processes[len(helpers) :]:
-                _end(process)
-        except BaseException:
-            # The executor ends only when its threads do: leave them nothing to wait for.
-            waiting.clear()
-            for process in processes:
+    `expected` are the seconds that all modules will take, if that is known before they come.
+    """
+
+    def __init__(self, machine: Machine, expected: float = 0.0) -> None:
+        self.machine, self.seconds, self.expected = machine, 0.0, expected
+        self.texts: list[str] = []
+        self._waiting: list[tuple[int, int]] = []
+        self._objects: dict[int, bytes] = {}
+        self._problems: list[CompileError] = []
+        self._crew: list[tuple[Process, threading.Thread]] = []
+        self._changed = threading.Condition()
+        self._ended = False
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nobody waits for what is not finished."""
+        with self._changed:
+            self._ended = True
+            self._waiting.clear()
+            self._changed.notify_all()
+        for process, thread in self._crew:
+            if thread.is_alive():
                 process.kill()
-            raise
-    drain(here)  # what a worker gave back when it died
-    return [objects[i] for i in range(len(texts))]
+                thread.join()
+
+    def add(self, text: str) -> int:
+        """Compile a module; answers its number."""
+        with self._changed:
+            number = len(self.texts)
+            self.texts.append(text)
+            heapq.heappush(self._waiting, (-len(text), number))
+            self._changed.notify()
+        self.seconds += SECONDS_PER_CHARACTER * len(text)
+        others = worker_count(max(self.seconds, self.expected))
+        if len(self._crew) < (others if self.expected else min(others, number)):
+            self._hire()
+        return number
+
+    def finish(self) -> list[bytes]:
+        """The objects of all modules in the order of their numbers.
+
+        Raises:
+            CompileError: LLVM refuses a module.
+        """
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        self._help()
+        for _, thread in self._crew:
+            thread.join()
+        self._help()  # what a worker gave back when it died
+        if self._problems:
+            raise self._problems[0]
+        return [self._objects[i] for i in range(len(self.texts))]
+
+    def _help(self) -> None:
+        while (number := self._next()) is not None:
+            self._objects[number] = compile_here(self.texts[number], self.machine)
+
+    def _next(self) -> int | None:
+        """The largest module that waits; None when there are no more."""
+        with self._changed:
+            while not self._waiting:
+                if self._ended:
+                    return None
+                self._changed.wait()
+            return heapq.heappop(self._waiting)[1]
+
+    def _hire(self) -> None:
+        process = _start(self.machine)
+        if process is None:
+            return
+        thread = threading.Thread(target=self._serve, args=(process,), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no more threads: fewer do as well
+            process.kill()
+            _end(process)
+            return
+        self._crew.append((process, thread))
+
+    def _serve(self, process: Process) -> None:
+        """Let a worker compile until nothing is left or it is gone."""
+        try:
+            while (number := self._next()) is not None:
+                made = _ask(process, self.texts[number])
+                if made is None:
+                    with self._changed:
+                        heapq.heappush(self._waiting, (-len(self.texts[number]), number))
+                    return
+                self._objects[number] = made
+        except CompileError as error:
+            self._problems.append(error)
+        finally:
+            _end(process)
 
 
 def compile_here(text: str, machine: Machine) -> bytes:
@@ -85,30 +154,12 @@ def compile_here(text: str, machine: Machine) -> bytes:
         raise _refused(str(error), text) from None
 
 
-def worker_count(texts: Sequence[str]) -> int:
+def worker_count(seconds: float) -> int:
     """How many worker processes pay for their start, besides this process."""
     jobs = current().compile_jobs
     if jobs == 0:
-        seconds = SECONDS_PER_CHARACTER * sum(map(len, texts))
         jobs = min(available_cores(), 1 + int(seconds / (2 * SECONDS_TO_START)))
-    return max(0, min(jobs, len(texts)) - 1)
-
-
-def _submitted(
-    threads: ThreadPoolExecutor, processes: Sequence[Process], drain: Callable[[Compile], None]
-) -> list[Future[None]]:
-    """A thread for each process, or for some where the system has no more threads."""
-    helpers: list[Future[None]] = []
-    with suppress(RuntimeError):
-        helpers.extend(threads.submit(_with_worker, process, drain) for process in processes)
-    return helpers
-
-
-def _with_worker(process: Process, drain: Callable[[Compile], None]) -> None:
-    try:
-        drain(lambda text: _ask(process, text))
-    finally:
-        _end(process)
+    return max(0, jobs - 1)
 
 
 def _ask(process: Process, text: str) -> bytes | None:

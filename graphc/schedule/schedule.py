@@ -8,7 +8,7 @@ value has run before or reads exactly the element that is replaced; else they ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from graphc import dtypes
@@ -32,14 +32,16 @@ from .plan import CheckStep, CopyStep, KernelStep, Place, Plan, Step, Storage
 from .prepare import Observe, prepared
 from .touch import loaded, reads, writes
 
+Begin = Callable[[Step], None]
 SCHEDULE_PASSES = frozenset({"fuse", "in_place", "reuse_memory"})
 
 
-def make_plan(program: Program, observe: Observe | None = None) -> Plan:
-    """The plan of a program; `observe` is told of each rewrite of a kernel."""
+def make_plan(program: Program, observe: Observe | None = None, begin: Begin | None = None) -> Plan:
+    """The plan of a program; `observe` is told of each rewrite of a kernel, `begin` of each step
+    that runs a kernel, as soon as it is known."""
     results = program.graph.outputs[: program.results]
     news = program.graph.outputs[program.results :]
-    maker = _Maker(program.name, program.graph, program.disabled, observe)
+    maker = _Maker(program.name, program.graph, program.disabled, observe, begin)
     for i, t in enumerate(program.inputs):
         maker.leaf(t, "input", i)
     for i, v in enumerate(program.variables):
@@ -50,10 +52,11 @@ def make_plan(program: Program, observe: Observe | None = None) -> Plan:
 
 
 def make_region_plan(
-    name: str, region: Graph, disabled: frozenset[str], observe: Observe | None = None
-) -> Plan:
+    name: str, region: Graph, disabled: frozenset[str], observe: Observe | None = None,
+    begin: Begin | None = None,
+) -> Plan:  # fmt: skip
     """The plan of a loop body or branch: parameters in, results out."""
-    maker = _Maker(name, region, disabled, observe)
+    maker = _Maker(name, region, disabled, observe, begin)
     for i, t in enumerate(region.inputs):
         maker.leaf(t, "parameter", i)
     targets = [
@@ -66,10 +69,11 @@ class _Maker:
     """The storages and steps of one plan while it is made."""
 
     def __init__(
-        self, name: str, graph: Graph, disabled: frozenset[str], observe: Observe | None
-    ) -> None:
+        self, name: str, graph: Graph, disabled: frozenset[str], observe: Observe | None,
+        begin: Begin | None,
+    ) -> None:  # fmt: skip
         self.name, self.graph, self.disabled = safe_name(name), graph, disabled
-        self.observe = observe
+        self.observe, self.begin = observe, begin or _nobody
         self.storages: list[Storage] = []
         self.names: dict[str, int] = {}
         self.leaves: dict[Tensor, Storage] = {}
@@ -124,7 +128,10 @@ class _Maker:
         }
         writer = Writer(fusion.axes, self.buffers)
         for group in groups:
+            known = len(self.steps)
             self._steps_of(group, writer)
+            for step in self.steps[known:]:
+                self.begin(step)
         self._copy_rest(wanted, targets)
         decisions = tuple(map(str, fusion.decisions))
         used = {s for step in self.steps for s in (*reads(step), *writes(step))}
@@ -190,7 +197,9 @@ class _Maker:
     def _steps_of(self, group: Group, writer: Writer) -> None:
         if group.kind == "opaque":
             (node,) = group.nodes
-            plan = partial(make_region_plan, disabled=self.disabled, observe=self.observe)
+            plan = partial(
+                make_region_plan, disabled=self.disabled, observe=self.observe, begin=self.begin
+            )
             self.steps.append(opaque.step(node, self._operand, self.stored, plan))
             return
         for node in group.nodes:
@@ -283,3 +292,7 @@ def _overwrites(kernel: Kernel, s: Store, name: str) -> bool:
         if name in read and set(t.axes) != set(s.axes):
             return False
     return may_overwrite(kernel, s, name)
+
+
+def _nobody(_step: Step) -> None:
+    """Nobody waits for steps."""

@@ -75,4 +75,8 @@ def interrupted(
         (os.killpg if everybody else os.kill)(process.pid, signal.SIGINT)
         first = process.stdout.readline()
         seconds = time.perf_counter() - begin
-        return [first.strip(), *ended(process)], seconds
+        # Not `communicate`: it would lose what `readline` has taken from the pipe already.
+        rest = process.stdout.read().splitlines()
+        assert process.stderr, "opened with a pipe"
+        assert (process.stderr.read(), process.wait(PATIENCE)) == ("", 0)
+        return [first.strip(), *rest], seconds
