@@ -16,8 +16,9 @@ from graphc.ir import dim
 from graphc.ir.dim import Size
 
 MOST_CHUNKS = 16
-SMALLEST_SHARED = 10_000 * 32
-"""Work (see `estimate.py`) below which waking other threads costs more than it saves."""
+SMALLEST_SHARED = 40_000 * 32
+"""Work (see `estimate.py`) below which waking other threads costs more than it saves: vectors make
+about 5 microseconds of it."""
 LONGEST_PART = 200_000_000 * 32
 """Work after which a long phase looks up: it runs in parts."""
 MOST_PARTS = 1 << 20
