@@ -8,6 +8,8 @@ fixed trees.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import product
+from math import prod
 
 from graphc.kernels.evaluate import identity
 from graphc.kernels.kernel import Expr, Op, Reduce
@@ -15,6 +17,7 @@ from graphc.kernels.levels import reductions_ready, walk_until
 
 from . import scalar
 from .body import Vectors
+from .first_hit import code_of, is_better
 from .loops import Carried, Loops, unflatten
 from .rows import COSTLY, Rows
 from .types import Number, constant, value_type
@@ -48,11 +51,51 @@ class Reductions:
             groups: dict[frozenset[str], list[Reduce]] = {}
             for e in level:
                 groups.setdefault(frozenset(e.axes), []).append(e)
-            for found in groups.values():
+            for together in groups.values():
+                found = [e for e in together if e not in body.memo and not self.placed(e, roots)]
+                if not found:
+                    continue
                 rows = self.rows.keep(found, roots) if keep else []
                 self.reduce(found)
                 for row in rows:
                     row.written = True
+
+    def placed(self, top: Reduce, roots: Sequence[Expr]) -> bool:
+        """Compute a maximum and its first place together, if both are wanted and it is short."""
+        axes = self.pass_order([top]) if top.kind == "max" else []
+        mine = [self.place.axes[n] for n in axes if n != self.schedule.lanes]
+        known = [a.size for a in mine if isinstance(a.size, int) and a.part is None]
+        if len(known) < len(axes) or not 1 < prod(known) <= UNROLL**2:
+            return False
+        below = walk_until(roots, self.body.memo)
+        pairs = ((e, code_of(e, top, axes)) for e in below if isinstance(e, Reduce))
+        first, code = next(((e, c) for e, c in pairs if c is not None), (None, None))
+        if first is None or code is None:
+            return False
+        with self.body.hoisted([(top.arg, axes)]):
+            self.body.memo |= self.first_hit(top, first, code, [range(x) for x in known], axes)
+        return True
+
+    def first_hit(
+        self, top: Reduce, first: Reduce, code: Expr, ranges: Sequence[range], axes: Sequence[str]
+    ) -> dict[Expr, Vectors]:
+        """The greatest value so far and its place, point by point."""
+        f, body, dtype = self.f, self.body, top.dtype
+        type_ = value_type(dtype, self.place.width)
+        kind = value_type(first.dtype, self.place.width)
+        best, places = list[str](), list[str]()
+        for point in product(*ranges):
+            with body.scope(dict(zip(axes, point))):
+                new = body.value(top.arg)
+                (here,) = body.value(code)
+            if not best:
+                best, places = list(new), [here] * len(new)
+                continue
+            for g, (x, old) in enumerate(zip(new, best)):
+                better = is_better(f, type_, x, old, dtype.is_float, dtype.kind == "i")
+                places[g] = f.blend(better, kind, here, places[g])
+                best[g] = self.pair(top, old, x)
+        return {top: best, first: places}
 
     def one(self, e: Reduce) -> Vectors:
         """One reduction, where it is asked for."""

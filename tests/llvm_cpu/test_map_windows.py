@@ -9,10 +9,11 @@ import pytest
 
 from graphc import compiler, dtypes
 from graphc.backends.llvm_cpu.border import interior_of
+from graphc.backends.llvm_cpu.first_hit import code_of
 from graphc.backends.llvm_cpu.taps import with_taps_written_out
 from graphc.diff.reverse import grad
 from graphc.ir.dim import named
-from graphc.kernels.build import load, op, reduce, store
+from graphc.kernels.build import const, coord, load, op, reduce, store
 from graphc.kernels.kernel import Affine, Axis, Buffer, Kernel, Reduce
 from graphc.kernels.share import shared
 from graphc.kernels.walk import expressions_of
@@ -134,3 +135,30 @@ def test_sums_over_the_same_elements_are_one_pass(channels: int) -> None:
 def test_many_taps_or_few_pieces_are_left_alone() -> None:
     for kernel in (taps_gradient(3, 16), taps_gradient(16, 16, 5), window(9, 3, 1, 1, 16)):
         assert with_taps_written_out(kernel, "c") is kernel
+
+
+def places(grow: bool) -> tuple[Kernel, Reduce, Reduce]:
+    """The maximum of windows and the number of the tap that holds it; numbers grow or fall."""
+    kernel = window(9, 3, 2, 1, 20)
+    top = kernel.stores[0].value
+    assert isinstance(top, Reduce)
+    hit = op("logical_or", op("equal", top.arg, top), op("isnan", top.arg))
+    index = Affine((("p", 3), ("q", 1))) if grow else Affine((("p", -3), ("q", -1)), 8)
+    code = op("cast", coord(index), dtype=dtypes.int32)
+    none = const(99, dtypes.int32)
+    first = reduce("min", op("where", hit, code, none), ("p", "q"))
+    assert isinstance(first, Reduce)
+    out = Buffer("place", dtypes.int32, kernel.stores[0].buffer.shape)
+    stores = (*kernel.stores, store(out, "nijc", first))
+    return Kernel("places", kernel.axes, stores), top, first
+
+
+@pytest.mark.parametrize("grow", [True, False])
+def test_a_maximum_and_its_place_are_found_in_one_pass(grow: bool) -> None:
+    kernel, top, first = places(grow)
+    assert (code_of(first, top, ("p", "q")) is not None) == grow
+    assert code_of(first, top, ("q", "p")) is None
+    x = np.random.default_rng(0).integers(-2, 3, (7, 9, 9, 20)).astype(np.float32)
+    x[0, 2:5, 3, 1], x[1, 4], x[2, 0, 0] = np.nan, np.inf, -np.inf
+    x[1, 5, 4, 3] = np.nan
+    check(kernel, {"n": 7}, {"x": x}, chunks=(1, 3))
