@@ -6,7 +6,7 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 CODE   := graphc frontend backends tests examples benchmarks
 
-.PHONY: demo test test-slow test-gpu check format bench clean
+.PHONY: demo test test-slow test-gpu check format bench bench-all clean
 
 demo: $(VENV)/demo.stamp
 	$(RUN) -m graphc demo --out out
@@ -29,8 +29,18 @@ format: $(VENV)/dev.stamp
 	$(RUN) -m ruff format $(CODE)
 	$(RUN) -m ruff check --fix $(CODE)
 
+# PEERS: a folder of environments with other frameworks (benchmarks/README.md).
+OTHERS := $(if $(PEERS),--environments $(PEERS))
 bench: $(VENV)/dev.stamp
-	$(RUN) -m benchmarks $(if $(PEERS),--environments $(PEERS)) $(BENCH)
+	$(RUN) -m benchmarks $(OTHERS) $(BENCH)
+
+bench-all: bench
+	$(RUN) -m benchmarks.first_step $(OTHERS)
+	$(RUN) -m benchmarks.threads
+	$(RUN) -m benchmarks.scaling $(OTHERS)
+	for row in "W5" "W5 --batch 1" "W5 --train" "W6" "W7" "W7 --train"; do \
+	  $(RUN) -m benchmarks.kernels $$row --save || exit 1; \
+	done
 
 clean:
 	rm -rf build out $(VENV)
