@@ -113,14 +113,16 @@ class _Emission:
         return Phase(entry.f.name, items, buffers_read(self.kernel, c.b[0]))
 
     def weights(self) -> Phase:
-        """Items are one channel of one panel: [panel, step, product, channel, filter]."""
+        """Items are a channel of one panel, or a few: [panel, step, product, channel, filter]."""
         entry, plan = self.open("weights"), self.plan
         f, many = entry.f, plan.tiling.channels
         weights = Weights(plan, Body(entry.place), self.packed(entry))
-        items = plan.panels * plan.channels
+        weights.reserve()
+        groups = plan.channels // weights.together
+        items = plan.panels * groups
 
         def one(t: Number, _: list[str]) -> None:
-            panel, channel = f.div(t, plan.channels), f.rem(t, plan.channels)
+            panel, channel = f.div(t, groups), f.mul(f.rem(t, groups), weights.together)
             step = f.add(f.mul(panel, plan.steps), f.div(channel, many))
             row = f.mul(f.rem(channel, many), plan.width)
             to = f.gep(
@@ -183,6 +185,8 @@ class _Driver:
         outputs.reserve()
         if first:
             inputs.reserve()
+        else:
+            weights.reserve()
         panels = 1 if first else plan.panels
         many, total = plan.tiling.tiles, place.size(plan.tiles.count)
         form = self.form()
@@ -265,7 +269,7 @@ class _Driver:
         def one(c: Number, _: list[str]) -> None:
             weights.transform(panel, f.add(first, c), f.gep(F32, to, f.mul(c, plan.width)))
 
-        f.loop(0, plan.tiling.channels, 1, one, hint="channel")
+        f.loop(0, plan.tiling.channels, weights.together, one, hint="channel")
 
     def tile_rows(
         self, products: Products, p: Number, count: Number, a: str, b: str, to: str

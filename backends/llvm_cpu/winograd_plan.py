@@ -20,7 +20,7 @@ from graphc.kernels.settle import settled
 
 from .contract_plan import forward
 from .host import Target
-from .operands import Box, Group, Operand, groups_of, in_place
+from .operands import Box, Group, InPlace, Operand, groups_of, in_place
 from .pack import panels_of
 from .winograd_maps import B_T, OUTPUTS, PRODUCTS, TAPS, Matrix
 from .winograd_tiling import FEW, Shape, Tiling, Window, tiling_of
@@ -146,6 +146,11 @@ class Winograd:
         return -(-known(self.c.kernel, self.n) // self.width)
 
     @property
+    def is_turned(self) -> bool:
+        """Whether weights are dense along the channels, and turned while they are transformed."""
+        return isinstance(self.b, InPlace) and self.b.step(self.n) != 1
+
+    @property
     def blocks(self) -> Size:
         """How many blocks of tiles there are."""
         return ceil_div(self.tiles.count, self.tiling.tiles)
@@ -175,9 +180,7 @@ def winograd_of(kernel: Kernel, target: Target, tiling: Tiling | None = None) ->
     tiling = tiling or tiling_of(_shape(c, tiles, pixels), target)
     if pixels.channel not in c.k or tiling is None:
         return None
-    direct = in_place(c.b[0])
-    b = direct if direct and direct.step(c.n[-1]) == 1 else None
-    b = b or panels_of(c.kernel, c.b[0], (), c.n, c.k, tiling.vectors * target.lanes)
+    b = _weights(c, pixels.channel, tiling, target.lanes)
     return Winograd(c, tiles, pixels, b, tiling, target.lanes)
 
 
@@ -267,6 +270,16 @@ def window_dims(e: Load, windows: tuple[Window, Window]) -> Iterator[tuple[int, 
         for w in windows:
             if isinstance(index, Affine) and w.pixel in index.axes:
                 yield d, w
+
+
+def _weights(c: Contraction, channel: str, tiling: Tiling, lanes: int) -> Operand:
+    """Filters in place where they are dense along the lanes, or can be turned; else panels."""
+    direct, width = in_place(c.b[0]), tiling.vectors * lanes
+    if direct and direct.dtype is dtypes.float32:
+        whole = known(c.kernel, c.n[0]) % width == 0 == tiling.channels % lanes
+        if direct.step(c.n[0]) == 1 or (direct.step(channel) == 1 and whole):
+            return direct
+    return panels_of(c.kernel, c.b[0], (), c.n, c.k, width)
 
 
 def _shape(c: Contraction, tiles: Tiles, pixels: Pixels) -> Shape:

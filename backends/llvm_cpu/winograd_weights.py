@@ -1,11 +1,13 @@
 """Filters of Winograd's algorithm: 3 x 3 taps become 36 values G g G^T.
 
     to[product, channel, filter of the panel]     for the channels of one step
-Beyond the last filter there are zeros.
+Beyond the last filter there are zeros. Filters of an input gradient are dense along the channels:
+squares of them are turned in registers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from graphc.kernels.build import compute_dtype
@@ -14,6 +16,7 @@ from . import access
 from .body import Body
 from .operands import InPlace, Panels
 from .place import Lanes
+from .turn import turned
 from .types import F32, Number, memory_type, vector
 from .winograd_maps import TAPS, G, mapped_twice
 from .winograd_plan import Winograd
@@ -30,19 +33,72 @@ class Weights:
     body: Body
     packed: str = ""
 
+    square: str = ""
+
+    @property
+    def together(self) -> int:
+        """How many channels are transformed together."""
+        return self.plan.lanes if self.plan.is_turned else 1
+
+    def reserve(self) -> None:
+        """Scratch for the taps of a square of channels and filters."""
+        if self.plan.is_turned:
+            self.square = self.body.f.alloca(F32, TAPS * TAPS * self.plan.lanes**2)
+
     def transform(self, panel: Number, channel: Number, to: str) -> None:
-        """The filters of one panel for one channel; `to` is where its row of product 0 begins."""
+        """The filters of one panel for some channels; `to` is the row of the first in product 0."""
         plan, f, lanes = self.plan, self.body.f, self.plan.lanes
 
         def one(v: Number, _: list[str]) -> None:
-            taps = [[self._tap(panel, channel, v, i, j) for j in range(TAPS)] for i in range(TAPS)]
-            there = f.gep(F32, to, v)
-            type_ = vector(F32, lanes)
-            values = mapped_twice(f, type_, G, lambda i, j: taps[i][j], TAPS)
-            for p, value in enumerate(x for row in values for x in row):
-                f.store(type_, value, f.gep(F32, there, p * plan.weight_step))
+            first, there = f.add(f.mul(panel, plan.width), v), f.gep(F32, to, v)
+            if not plan.is_turned:
+                return self._products(lambda i, j: self._tap(panel, channel, v, i, j), there)
+            self._turn(first, channel)
+
+            def turned(c: Number, _: list[str]) -> None:
+                row = f.gep(F32, there, f.mul(c, plan.width))
+                self._products(lambda i, j: self._turned_tap(c, i, j), row)
+
+            f.loop(0, lanes, 1, turned, hint="channel")
+            return None
 
         f.loop(0, plan.width, lanes, one, hint="filter")
+
+    def _products(self, tap: Callable[[int, int], str], to: str) -> None:
+        """One vector of filters of one channel: to[product] = (G g G^T)[product]."""
+        f, type_ = self.body.f, vector(F32, self.plan.lanes)
+        taps = [[tap(i, j) for j in range(TAPS)] for i in range(TAPS)]
+        values = mapped_twice(f, type_, G, lambda i, j: taps[i][j], TAPS)
+        for p, value in enumerate(x for row in values for x in row):
+            f.store(type_, value, f.gep(F32, to, p * self.plan.weight_step))
+
+    # ---- filters that are dense along the channels
+
+    def _turn(self, first: Number, channel: Number) -> None:
+        """A square of filters and channels for each tap, read along channels."""
+        plan, f, b = self.plan, self.body.f, self.plan.b
+        down, across = plan.tiles.windows
+        assert isinstance(b, InPlace), "what is turned is read in place"
+        type_, size = vector(F32, plan.lanes), plan.lanes**2
+        step = self.body.place.size(b.step(plan.n))
+
+        def tap(t: Number, _: list[str]) -> None:
+            at: dict[str, Number] = {down.tap: f.div(t, TAPS), across.tap: f.rem(t, TAPS)}
+            with self.body.scope({**at, plan.pixels.channel: channel, plan.n: first}):
+                start = self.body.memory.address(b.load.buffer, b.load.index).pointer
+            rows = [f.load(type_, f.gep(F32, start, f.mul(r, step))) for r in range(plan.lanes)]
+            square = f.gep(F32, self.square, f.mul(t, size))
+            for r, row in enumerate(turned(f, type_, rows)):
+                f.store(type_, row, f.gep(F32, square, r * plan.lanes))
+
+        f.loop(0, TAPS * TAPS, 1, tap, hint="tap")
+
+    def _turned_tap(self, channel: Number, i: int, j: int) -> str:
+        f, lanes = self.body.f, self.plan.lanes
+        at = f.add(f.mul(channel, lanes), (i * TAPS + j) * lanes**2)
+        return f.load(vector(F32, lanes), f.gep(F32, self.square, at))
+
+    # ---- filters that are dense along the filters, or packed so
 
     def _tap(self, panel: Number, channel: Number, v: Number, i: int, j: int) -> str:
         """One tap of a vector of filters."""
