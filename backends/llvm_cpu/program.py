@@ -9,7 +9,7 @@ from graphc.debug.explain import Known, explain
 from graphc.debug.stages import watch
 from graphc.ir.fingerprint import Fingerprint
 from graphc.ops.variable import Variable
-from graphc.passes.pipeline import PassReport
+from graphc.passes.pipeline import PassReport, without_collection
 from graphc.program import Interface, Program
 from graphc.schedule.memory import MemoryPlan, blocks_of
 from graphc.schedule.plan import Plan, Storage
@@ -71,7 +71,7 @@ def compiled(program: Program) -> LLVMExecutable:
     """
     stages = watch(program.name)
     expected = SECONDS_PER_NODE * len(program.graph.nodes)
-    with Compilation(expected) as compilation:
+    with without_collection(), Compilation(expected) as compilation:
         plan = make_plan(program, stages.rewritten if stages else None, compilation.begin)
         made = LLVMExecutable(plan, program.variables, compilation)
     if stages is not None:

@@ -98,7 +98,7 @@ def run(
     level = knobs.current().check
     graph = given
     reports: list[PassReport] = []
-    with evaluating_with(None), _without_collection():
+    with evaluating_with(None), without_collection():
         for step in PIPELINE:
             if step.__name__ in disabled:
                 continue
@@ -115,8 +115,8 @@ def run(
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
-    """Passes make many thousand objects and no cycles, so looking for cycles is a waste of time."""
+def without_collection() -> Iterator[None]:
+    """Compiling makes many objects and hardly a cycle: looking for cycles is a waste of time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
