@@ -140,7 +140,7 @@ def pool() -> Pool:
     True
     """
     if not _pools:
-        with _making:
+        with _making[0]:
             if not _pools:
                 _pools.append(_made(current().threads or available_cores()))
     return _pools[0]
@@ -155,7 +155,7 @@ def set_threads(count: int) -> None:
     if not isinstance(count, int) or count < 1:
         raise ArgumentError("not a number of threads", received=count, expected="1, 2, 3, ...")
     made = _made(count)
-    with _making:
+    with _making[0]:
         before, _pools[:] = list(_pools), [made]
     for one in before:
         one.close()
@@ -178,13 +178,12 @@ def _functions(portable: bool) -> tuple[tuple[int, ...], object]:
     return entries, memory
 
 
-_making = threading.Lock()
+_making = [threading.Lock()]
 
 
 def _forget() -> None:
     """A forked child has none of the threads."""
-    global _making
-    _making = threading.Lock()
+    _making[0] = threading.Lock()
     _pools.clear()
 
 
