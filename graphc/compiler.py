@@ -95,7 +95,7 @@ def function(
     `disable` names passes to leave out: those of `graphc.passes.pipeline`, and of the schedule
     "fuse", "in_place" and "reuse_memory". `memory_budget` bounds the memory of intermediate arrays,
     in bytes (an int) or as a share of what is needed without it (a float up to 1): parts of the
-    forward pass are then computed again in the backward pass. It changes no result.
+    forward pass are then computed again in the backward pass, with equal results up to rounding.
 
     >>> from graphc.ops import leaf
     >>> x = leaf.placeholder((None,), name="x")
