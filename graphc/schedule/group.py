@@ -130,7 +130,8 @@ class Use:
 
     def now(self) -> Use:
         """The same use, of what the group is part of by now."""
-        return replace(self, group=self.group.current())
+        group = self.group.current()
+        return self if group is self.group else replace(self, group=group)
 
 
 @dataclass(frozen=True, slots=True)
