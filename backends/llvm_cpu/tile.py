@@ -17,7 +17,7 @@ from graphc.kernels.kernel import Kernel
 from graphc.kernels.roles import Contraction
 
 from .host import Target
-from .operands import Box, Group, InPlace
+from .operands import Box, Group, InPlace, in_place
 
 UNKNOWN = 64
 """What a named size counts for in work and memory."""
@@ -29,6 +29,8 @@ SUM_BYTES = 3 << 18
 """Of both operands under the whole sum: most of a large second-level cache."""
 STEP_BYTES = 1 << 19
 """The same under one step of a sum that must be cut."""
+LEAST_STEP = 256
+"""Rows of `b` in a step that are worth the waiting of results."""
 ITEM_BYTES = 1 << 18
 """Of the second operand for one item, and of scratch for results that wait."""
 BOX_BYTES = 3 << 16
@@ -87,6 +89,8 @@ class Shape:
     registers: int
     per_vector: int
     """Registers of one vector: 2 where lanes of float64 fill two."""
+    apart: int = 0
+    """Bytes of a cache that a row of `b` takes up where it lies, if that is more than its panel."""
 
     def steps(self, axis: str) -> int:
         """The size of an axis of K, or a guess on the long side."""
@@ -120,7 +124,24 @@ def shape_of(
     by_rows = direct is None or direct.step(c.k[-1]) == 1
     per_vector = max(1, c.a.dtype.itemsize // 4)
     size = target.lanes, target.registers, per_vector
-    return Shape(c.kernel, c, groups, direct is None, by_rows, *size)
+    return Shape(c.kernel, c, groups, direct is None, by_rows, *size, _apart(c))
+
+
+def _apart(c: Contraction) -> int:
+    """The power of two that divides the distance of rows of `b`, which then share few sets.
+
+    Counted for sums of known length, where a step of many rows fits a cache all the same, and where
+    M may be too short for a copy to be worthwhile.
+    """
+    found = [in_place(b) for b in c.b]
+    steps = [b.step(c.k[-1]) * b.dtype.itemsize for b in found if b and b.step(c.n[-1]) == 1]
+    sum_is_known, m_is_known = (
+        all(isinstance(c.kernel.axis(n).size, int) for n in axes) for axes in (c.k, c.m)
+    )
+    if m_is_known or not sum_is_known:
+        return 0
+    known = [x & -x for x in steps if isinstance(x, int)]
+    return max((x for x in known if x * LEAST_STEP <= STEP_BYTES), default=0)
 
 
 def choose_tile(s: Shape) -> Tile:
@@ -263,7 +284,7 @@ def _balanced(size: int, most: int) -> int:
 
 def _fits(s: Shape, width: int, spans: Mapping[str, int], most: int) -> bool:
     """Whether a step of the sum stays in the caches: a panel of `b`, and what it reads of `a`."""
-    panel = prod(spans[n] for n in s.c.k) * width * s.sums * s.bytes
+    panel = prod(spans[n] for n in s.c.k) * max(width * s.bytes, s.apart) * s.sums
     return _first_bytes(s, spans) + panel <= most and _box_fits(s, spans)
 
 
@@ -338,7 +359,10 @@ def _items(s: Shape, tile: Tile) -> int:
     width = tile.vectors * s.lanes
     counts = [-(-_panels(s, width) // tile.panels)]
     counts += [_turns(s.length(n, FEW), tile.span(n)) for n in s.c.m[:-1]]
-    counts += [_turns(s.length(s.c.m[-1]), tile.span(s.c.m[-1]))]
+    # Pixels of a batch of one image should be several items, rows of a batch need not be.
+    least = s.length(s.c.m[-1], 1)
+    last = least if least > 1 else s.length(s.c.m[-1])
+    counts += [_turns(last, tile.span(s.c.m[-1]))]
     counts += [s.length(n, FEW) for n in (*s.c.batch, *s.c.n[:-1])]
     return prod(counts)
 
