@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from contraction_forms import Conv, arrays_of, run_oracle
+from contraction_forms import Conv, arrays_of, axes, buffer, kernel, run_oracle
 
 from graphc import dtypes, knobs
 from graphc.backends.llvm_cpu import kernels
@@ -18,6 +18,8 @@ from graphc.backends.llvm_cpu.winograd_maps import A_T, B_T, INPUTS, OUTPUTS, TA
 from graphc.backends.llvm_cpu.winograd_plan import winograd_of
 from graphc.backends.llvm_cpu.winograd_tiling import Tiling
 from graphc.ir import dim
+from graphc.kernels.build import affine_sum, as_index, load, op, reduce, store
+from graphc.kernels.kernel import Kernel
 from graphc.kernels.parallel import split_for_parallelism
 
 from .contract_runner import Compiled, check, inputs_of
@@ -28,11 +30,11 @@ BOUND = 2e-5
 """Of the largest result, at every depth that networks have."""
 
 
-def compiled(kernel, tiling=None, target=None) -> Compiled:
-    def emit(module, kernel, target):
-        return emit_winograd(module, kernel, target, tiling)
+def compiled(form: Kernel, tiling=None, target=None) -> Compiled:
+    def emit(module, form, target):
+        return emit_winograd(module, form, target, tiling)
 
-    return Compiled(kernel, target, emit=emit)
+    return Compiled(form, target, emit=emit)
 
 
 def checked(conv: Conv, form: str, batches=(3,), tiling=None, target=None, bound=BOUND, **more):
@@ -95,6 +97,28 @@ def test_a_long_epilogue_loops_over_results(image):
     checked(conv, "forward", tiling=tiling, epilogue="bias tanh sums", bound=5 * BOUND)
 
 
+def of_a_slice(dtype, height: int = 10) -> Kernel:
+    """y[b, i, j, d] = sum max(x[b, i + p - 1, j + q - 1, 32 + c], 0) f[p, q, c, d], or without max
+    where the height is even: channels of a wider image, at a distance that no box has."""
+    x = buffer("x", B, height, 12, 96, dtype=dtype)
+    at = [affine_sum(as_index(i), as_index(t), -1) for i, t in (("i", "p"), ("j", "q"))]
+    value = load(x, "b", *at, affine_sum(as_index("c"), 32), checked=[1, 2])
+    value = op("maximum", value, 0.0) if height % 2 else value
+    f = load(buffer("f", 3, 3, 32, 64, dtype=dtype), "p", "q", "c", "d")
+    acc = reduce("sum", op("mul", value, f), "p q c")
+    out = store(buffer("y", B, height, 12, 64, dtype=dtype), ("b", "i", "j", "d"), acc)
+    return kernel("conv", axes(b=B, i=height, j=12, p=3, q=3, c=32, d=64), out)
+
+
+@pytest.mark.parametrize("height", [16, 10, 9])
+def test_slices_and_prologues(height):
+    def made(dtype):
+        return of_a_slice(dtype, height)
+
+    code = compiled(made(dtypes.float32), Tiling(12, 6, 4, 32, True))
+    check(made, {"batch": 2}, compiled=code, chunks=(1, 3), bound=BOUND)
+
+
 TILINGS = [
     Tiling(12, 6, 4, 64, True),
     Tiling(6, 3, 1, 32, True),
@@ -130,8 +154,8 @@ def check_gradient(conv: Conv, batches=(3,), blocking=None, target=None):
     whole = conv.weight_gradient()
     first, *rest = split_for_parallelism(whole)
 
-    def emit(module, kernel, target):
-        return emit_gradient(module, kernel, target, blocking)
+    def emit(module, form, target):
+        return emit_gradient(module, form, target, blocking)
 
     code = Compiled(first, target, emit=emit)
     for batch in batches:
@@ -192,10 +216,10 @@ def test_gradients_of_weights_on_narrower_machines(lanes):
 
 def test_a_nan_stays_in_its_tiles():
     conv, sizes = Conv(B, (16, 16), 32, 32, (3, 3), pad=1), {"batch": 2}
-    kernel = conv.forward()
-    arrays = inputs_of(kernel, sizes)
+    forward = conv.forward()
+    arrays = inputs_of(forward, sizes)
     arrays["x"][1, 5, 6, 3] = np.nan
-    compiled(kernel).run(arrays, sizes, 3)
+    compiled(forward).run(arrays, sizes, 3)
     touched = np.isnan(arrays["y"]).any(axis=-1)
     wanted = np.zeros_like(touched)
     wanted[1, 4:8, 4:8] = True
@@ -222,12 +246,12 @@ def test_other_convolutions_are_declined(name):
 
 
 def test_the_setting_switches_it_off():
-    kernel = Conv(B, (28, 28), 64, 64, (3, 3), pad=1).forward()
-    assert winograd_of(kernel, host())
+    forward = Conv(B, (28, 28), 64, 64, (3, 3), pad=1).forward()
+    assert winograd_of(forward, host())
     names = {}
     for exact in (False, True):
         with knobs.settings(exact_convolution=exact):
-            emitted, _ = kernels.emission(kernel, "a kernel of this test")
+            emitted, _ = kernels.emission(forward, "a kernel of this test")
             names[exact] = [p.function_name for p in emitted.phases]
     assert any("weights" in n for n in names[False])
     assert not any("weights" in n for n in names[True])
