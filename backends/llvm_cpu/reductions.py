@@ -91,7 +91,10 @@ class Reductions:
             if not best:
                 best, places = list(new), [here] * len(new)
                 continue
-            for g, (x, old) in enumerate(zip(new, best)):
+            if len(best) < len(new):  # what came before was the same in all lanes, as fills are
+                best, places = best * len(new), places * len(new)
+            for g, old in enumerate(best):
+                x = new[g % len(new)]
                 better = is_better(f, type_, x, old, dtype.is_float, dtype.kind == "i")
                 places[g] = f.blend(better, kind, here, places[g])
                 best[g] = self.pair(top, old, x)

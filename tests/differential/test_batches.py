@@ -12,7 +12,7 @@ BATCHES = (128, 128, 96, 64, 1)
 
 
 def test_batches_of_any_size_run_the_same_code(monkeypatch):
-    with settings(exact_convolution=True):
+    with settings(exact_convolution=True, cache=False):  # so that all code is loaded by `jit`
         both_backends_train_alike(monkeypatch)
 
 

@@ -162,3 +162,14 @@ def test_a_maximum_and_its_place_are_found_in_one_pass(grow: bool) -> None:
     x[0, 2:5, 3, 1], x[1, 4], x[2, 0, 0] = np.nan, np.inf, -np.inf
     x[1, 5, 4, 3] = np.nan
     check(kernel, {"n": 7}, {"x": x}, chunks=(1, 3))
+
+
+@pytest.mark.parametrize("taps", [(3, 1), (1, 3), (5, 1)])
+def test_a_row_of_fills_has_all_lanes(taps: tuple[int, int]) -> None:
+    """Beside the image the first value is one number for all vectors of a group."""
+    x = leaf.placeholder((None, 7, 7, 80), name="x")
+    y = nn.max_pool(x, taps, taps, "same")
+    slope = grad(reductions.sum(y * y), x)
+    values = np.random.default_rng(0).normal(size=(3, 7, 7, 80)).astype(np.float32)
+    got, wanted = (compiler.function(x, slope, target=t)(values) for t in ("llvm_cpu", "reference"))
+    np.testing.assert_allclose(got, wanted, rtol=1e-6)
