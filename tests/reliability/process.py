@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -70,6 +71,8 @@ def interrupted(
     with started(program, **switches) as process:
         assert process.stdout, "opened with a pipe"
         assert process.stdout.readline() == "ready\n", process.communicate()
+        watch = threading.Timer(PATIENCE, process.kill)
+        watch.start()
         time.sleep(after)
         begin = time.perf_counter()
         (os.killpg if everybody else os.kill)(process.pid, signal.SIGINT)
@@ -77,6 +80,7 @@ def interrupted(
         seconds = time.perf_counter() - begin
         # Not `communicate`: it would lose what `readline` has taken from the pipe already.
         rest = process.stdout.read().splitlines()
+        watch.cancel()
         assert process.stderr, "opened with a pipe"
         assert (process.stderr.read(), process.wait(PATIENCE)) == ("", 0)
         return [first.strip(), *rest], seconds
