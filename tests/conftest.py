@@ -1,1 +1,10 @@
-"""Makes the modules in this folder importable by all tests below it."""
+"""Makes the modules in this folder importable by all tests below it, and Ctrl-C work in them."""
+
+from __future__ import annotations
+
+import signal
+
+# A shell that starts something in the background lets it, and all its children, ignore Ctrl-C;
+# the tests of interrupts send it to processes of their own.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
