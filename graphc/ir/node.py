@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, Union
 from weakref import ReferenceType, WeakValueDictionary, ref
@@ -89,7 +91,6 @@ class Node:
         "op",
         "serial",
         "source",
-        "stamp",
         "types",
     )
 
@@ -99,7 +100,6 @@ class Node:
     types: tuple[TensorType, ...]
     source: Source
     serial: int
-    stamp: int
     _outputs: list[ReferenceType[Tensor] | None]
 
     def __repr__(self) -> str:
@@ -235,13 +235,21 @@ class Tensor:
 
 _interned: WeakValueDictionary[tuple[object, ...], Node] = WeakValueDictionary()
 _serials: dict[str, itertools.count[int]] = {}
-_stamps = itertools.count()
+_built: ContextVar[set[Node] | None] = ContextVar("nodes that are built", default=None)
 _lock = threading.RLock()
 
 
-def now() -> int:
-    """A number above the `stamp` of every node made so far, and not above that of later ones."""
-    return next(_stamps)
+@contextmanager
+def recording_nodes() -> Iterator[set[Node]]:
+    """Every node that is asked for inside, known before or not."""
+    around, built = _built.get(), set[Node]()
+    token = _built.set(built)
+    try:
+        yield built
+    finally:
+        _built.reset(token)
+        if around is not None:
+            around |= built
 
 
 def apply(
@@ -252,14 +260,15 @@ def apply(
     # as the entry, because the node holds its inputs.
     key = (op, *map(id, inputs), *((n, attr_key(attrs[n])) for n in sorted(attrs)))
     node = _interned.get(key)
-    if node is not None:
-        return node
-    types = op.infer(*inputs, **attrs)
-    with _lock:
-        node = _interned.get(key)
-        if node is None:
-            node = _make(op, inputs, attrs, types, source or user_source())
-            _interned[key] = node
+    if node is None:
+        types = op.infer(*inputs, **attrs)
+        with _lock:
+            node = _interned.get(key)
+            if node is None:
+                node = _make(op, inputs, attrs, types, source or user_source())
+                _interned[key] = node
+    if (built := _built.get()) is not None:
+        built.add(node)
     return node
 
 
@@ -282,6 +291,5 @@ def _make(
     node.attrs = MappingProxyType(dict(sorted(attrs.items())))
     node.types = (types,) if isinstance(types, TensorType) else types
     node.serial = next(_serials.setdefault(op.name, itertools.count()))
-    node.stamp = next(_stamps)
     node._outputs = [None] * len(node.types)
     return node

@@ -13,6 +13,7 @@ say how the inputs are made up:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import cast
 
 from graphc import dtypes
@@ -20,7 +21,7 @@ from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.ir.dim import Size, may_equal
 from graphc.ir.graph import Graph, depends_on, graph, substitute, topological
 from graphc.ir.mode import build, inside_region, is_eager
-from graphc.ir.node import Node, Op, Tensor, TensorType, now
+from graphc.ir.node import Node, Op, Tensor, TensorType, recording_nodes
 from graphc.ir.tree import Tree, leaves, like, tree_map
 
 from . import leaf
@@ -205,10 +206,9 @@ def trace_together(
     """
     with inside_region() as depth:
         inputs = [leaf.parameter(depth, i, t) for i, t in enumerate(types)]
-        begin = now()
-        outputs = [list(f(*inputs)) for f in functions]
-        since = None if hoist else begin
-        captured = _captures([t for out in outputs for t in out], inputs, since)
+        with nullcontext(set[Node]()) if hoist else recording_nodes() as built:
+            outputs = [list(f(*inputs)) for f in functions]
+        captured = _captures([t for out in outputs for t in out], inputs, built)
         extra = [leaf.parameter(depth, len(types) + i, t.type) for i, t in enumerate(captured)]
     swap = dict(zip(captured, extra))
     everything = (*inputs, *extra)
@@ -218,22 +218,16 @@ def trace_together(
 _CHEAP = (leaf.full_op, leaf.iota_op, leaf.size_of_op)
 
 
-def _captures(outputs: list[Tensor], inputs: list[Tensor], since: int | None) -> list[Tensor]:
-    """Where the outside begins: what is used inside, but neither depends on an input nor, if that
-    is asked for, was made since then."""
-    inside = depends_on(outputs, inputs)
-    if since is not None:
-        inside |= {n for n in topological(outputs) if n.stamp > since and _is_built(n)}
+def _captures(outputs: list[Tensor], inputs: list[Tensor], built: set[Node]) -> list[Tensor]:
+    """Where the outside begins: what is used inside, but neither depends on an input nor was built
+    inside."""
+    inside = depends_on(outputs, inputs) | {n for n in built if "leaf" not in n.op.traits}
 
     def is_outside(t: Tensor) -> bool:
         return t.node not in inside and not _is_small(t.node)
 
     used = [t for node in topological(outputs) if node in inside for t in node.inputs]
     return list(dict.fromkeys(t for t in (*used, *outputs) if is_outside(t)))
-
-
-def _is_built(node: Node) -> bool:
-    return "leaf" not in node.op.traits
 
 
 def _is_small(node: Node) -> bool:

@@ -165,10 +165,10 @@ def test_an_index_along_an_axis():
 
 
 def test_the_line_of_the_index_is_named():
-    y = gx.take(x, at, axis=0)
+    y = gx.take(x - 0.75, at, axis=0)
     f = gx.function([x, at], y + 1)
     text = refused(lambda: f(X, [7]), OutOfRangeError, "an index of")
-    assert "y = gx.take(x, at, axis=0)" in text
+    assert "y = gx.take(x - 0.75, at, axis=0)" in text
 
 
 def test_a_constant_index_and_an_empty_axis():
@@ -184,6 +184,14 @@ def test_a_branch_that_is_not_taken_is_not_checked():
     f = gx.function([x, at], gx.cond(gx.sum(x) > 0, lambda: gx.take(x, at, 0), lambda: ones))
     assert f(-X, [9]).tolist() == [[1] * 5]
     refused(lambda: f(X, [9]), OutOfRangeError, "outside of its axis")
+
+
+def test_a_branch_is_not_checked_where_its_rows_are_known_outside():
+    row = gx.take(x, at, 0)
+    f = gx.function([x, at], gx.cond(gx.sum(x) > 0, lambda: gx.take(x, at, 0), lambda: ones))
+    assert f(-X, [9]).tolist() == [[1] * 5]
+    g = gx.function([x, at], gx.cond(gx.sum(x) > 0, lambda: row, lambda: ones))
+    refused(lambda: g(-X, [9]), OutOfRangeError, "outside of its axis")
 
 
 # ---------------------------------------------------------------------------- labels
