@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 from graphc.backends.llvm_cpu.host import available_cores
-from graphc.backends.llvm_cpu.pool import Pool
+from graphc.backends.llvm_cpu.run.pool import Pool
 
 from . import count, machine, record
 from .interleave import interleaved, medians, ratio

@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from contraction_forms import Conv, gates, matmul
 from llvm_cpu.contract_runner import Compiled, inputs_of
 
-from graphc.backends.llvm_cpu.contract_plan import plan_of
+from graphc.backends.llvm_cpu.contract.plan import plan_of
 from graphc.backends.llvm_cpu.host import host
-from graphc.backends.llvm_cpu.pool import Pool
+from graphc.backends.llvm_cpu.run.pool import Pool
 from graphc.ir import dim
 from graphc.kernels.kernel import Kernel
 from graphc.kernels.parallel import split_for_parallelism

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphc.backends.llvm_cpu.contract_plan import Plan, plan_of
+from graphc.backends.llvm_cpu.contract.plan import Plan, plan_of
 from graphc.backends.llvm_cpu.host import available_cores, host
-from graphc.backends.llvm_cpu.pool import Pool
 from graphc.backends.llvm_cpu.program import LLVMExecutable
-from graphc.backends.llvm_cpu.restored import Restored
+from graphc.backends.llvm_cpu.run.pool import Pool
+from graphc.backends.llvm_cpu.run.restored import Restored
 from graphc.compiler import Function
 from graphc.ir.dim import evaluate, product
 from graphc.kernels import cost

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from graphc.backends.llvm_cpu import jit
 from graphc.backends.llvm_cpu.host import available_cores, host
-from graphc.backends.llvm_cpu.module import Module
-from graphc.backends.llvm_cpu.pool import Pool
-from graphc.backends.llvm_cpu.text import Function
-from graphc.backends.llvm_cpu.types import I32, I64, POINTER, Number, vector
+from graphc.backends.llvm_cpu.ir.module import Module
+from graphc.backends.llvm_cpu.ir.text import Function
+from graphc.backends.llvm_cpu.ir.types import I32, I64, POINTER, Number, vector
+from graphc.backends.llvm_cpu.objects import jit
+from graphc.backends.llvm_cpu.run.pool import Pool
 
 CHAINS = 12
 TURNS = 500_000

@@ -18,10 +18,10 @@ import numpy as np
 
 from graphc import compiler
 from graphc.backends.llvm_cpu.kernels import Native
-from graphc.backends.llvm_cpu.pool import Pool
 from graphc.backends.llvm_cpu.program import LLVMExecutable
-from graphc.backends.llvm_cpu.restored import Restored
-from graphc.backends.llvm_cpu.words import Share, Sizes
+from graphc.backends.llvm_cpu.run.pool import Pool
+from graphc.backends.llvm_cpu.run.restored import Restored
+from graphc.backends.llvm_cpu.run.words import Share, Sizes
 from graphc.diff.reverse import grad
 from graphc.frontend import losses
 from graphc.ir.dim import names_of

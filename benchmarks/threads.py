@@ -16,10 +16,10 @@ import numpy as np
 
 from graphc.backends.llvm_cpu.host import available_cores
 from graphc.backends.llvm_cpu.kernels import Native
-from graphc.backends.llvm_cpu.pool import Pool, set_threads
 from graphc.backends.llvm_cpu.program import LLVMExecutable
-from graphc.backends.llvm_cpu.restored import Restored
-from graphc.backends.llvm_cpu.words import Share, Sizes
+from graphc.backends.llvm_cpu.run.pool import Pool, set_threads
+from graphc.backends.llvm_cpu.run.restored import Restored
+from graphc.backends.llvm_cpu.run.words import Share, Sizes
 from graphc.compiler import Function
 from graphc.schedule.plan import KernelStep, Step
 

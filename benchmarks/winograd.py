@@ -21,12 +21,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from contraction_forms import Conv
 from llvm_cpu.contract_runner import Compiled, inputs_of
 
-from graphc.backends.llvm_cpu.emitted import Emitted
 from graphc.backends.llvm_cpu.host import Target
-from graphc.backends.llvm_cpu.module import Module
-from graphc.backends.llvm_cpu.pool import Pool
-from graphc.backends.llvm_cpu.winograd import emit_winograd
-from graphc.backends.llvm_cpu.winograd_gradient import emit_gradient
+from graphc.backends.llvm_cpu.ir.emitted import Emitted
+from graphc.backends.llvm_cpu.ir.module import Module
+from graphc.backends.llvm_cpu.run.pool import Pool
+from graphc.backends.llvm_cpu.winograd.convolution import emit_winograd
+from graphc.backends.llvm_cpu.winograd.gradient import emit_gradient
 from graphc.ir import dim
 from graphc.kernels.kernel import Kernel
 from graphc.kernels.parallel import split_for_parallelism

@@ -14,7 +14,7 @@ from diff.samples import SAMPLES
 from diff.test_rules import points
 
 from graphc import dtypes
-from graphc.backends.llvm_cpu import scalar
+from graphc.backends.llvm_cpu.ir import scalar
 from graphc.backends.reference.evaluate import EVALUATE
 from graphc.compiler import function
 from graphc.diff.families import LOADED

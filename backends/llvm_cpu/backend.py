@@ -17,8 +17,10 @@ from graphc.passes.options import Options
 from graphc.program import Draft, Interface, Program
 from graphc.target import Executable
 
-from . import cache, late, stored
-from .restored import Restored
+from . import late
+from .objects import cache
+from .run import stored
+from .run.restored import Restored
 
 if TYPE_CHECKING:
     from .program import LLVMExecutable

@@ -21,14 +21,17 @@ from graphc.kernels.walk import size_names
 from graphc.knobs import current
 from graphc.schedule.plan import CopyStep, CumulativeStep, KernelStep, SortStep, Step, Storage
 
-from . import cache, estimate, jit, ordered, ordered_sort, runtime_ir
-from .contract import emit_contraction
-from .emit_map import emit_map
-from .emitted import Emitted, Phase
+from . import estimate
+from .contract.emit import emit_contraction
 from .host import Target, host
-from .module import Module
-from .winograd import emit_winograd
-from .winograd_gradient import emit_gradient
+from .ir.emitted import Emitted, Phase
+from .ir.module import Module
+from .nest import ordered, ordered_sort
+from .nest.emit_map import emit_map
+from .objects import cache, jit
+from .run import runtime_ir
+from .winograd.convolution import emit_winograd
+from .winograd.gradient import emit_gradient
 
 
 @dataclass(frozen=True, slots=True, eq=False)

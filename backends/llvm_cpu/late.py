@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from graphc.program import Program
 
 if TYPE_CHECKING:
-    from .elf import Image
+    from .objects.elf import Image
     from .program import LLVMExecutable
 
 

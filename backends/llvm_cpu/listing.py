@@ -8,9 +8,9 @@ from functools import partial
 from graphc.debug.stages import Listing
 from graphc.schedule.plan import Step
 
-from . import codegen, jit
 from .host import host
 from .kernels import Native
+from .objects import codegen, jit
 
 
 def listings(native: Mapping[Step, Native]) -> Iterator[Listing]:

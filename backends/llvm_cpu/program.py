@@ -15,13 +15,14 @@ from graphc.schedule.memory import MemoryPlan, blocks_of
 from graphc.schedule.plan import Plan, Storage
 from graphc.schedule.schedule import make_plan
 
-from . import jit, pool_ir, pool_words, steps
-from .elf import Image
 from .host import host
 from .kernels import Compilation
 from .listing import listings
-from .runner import Runner
-from .stored import encoded
+from .objects import jit
+from .objects.elf import Image
+from .run import pool_ir, pool_words, steps
+from .run.runner import Runner
+from .run.stored import encoded
 
 SECONDS_PER_NODE = 0.003
 """What a node of a graph costs to compile: measured on training steps, small and large."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks import workloads
 from benchmarks.networks import Workload
-from graphc.backends.llvm_cpu.pool import set_threads
+from graphc.backends.llvm_cpu.run.pool import set_threads
 
 
 class Graphc:

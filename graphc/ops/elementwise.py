@@ -1,7 +1,7 @@
 """Elementwise ops: one row per op. Each is a function of tensors, numbers and arrays.
 
-Meanings are NumPy's. Derivatives are in graphc/diff/elementwise.py, NumPy meanings in
-backends/reference/elementwise.py and native code in backends/llvm_cpu/scalar.py, under these names.
+Meanings are NumPy's. Under these names derivatives are in graphc/diff/elementwise.py, NumPy
+meanings in backends/reference/elementwise.py, native code in backends/llvm_cpu/ir/scalar.py.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from benchmarks.kernels import Rates, Timed
 from benchmarks.networks import Workload
 from benchmarks.threads import loops
 from graphc.backends.llvm_cpu.host import available_cores
-from graphc.backends.llvm_cpu.pool import set_threads
+from graphc.backends.llvm_cpu.run.pool import set_threads
 
 RATES = Rates(peak=100.0, copies=((10.0, 5.0), (inf, 2.0)))
 

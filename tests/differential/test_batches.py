@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphc.backends.llvm_cpu import jit
+from graphc.backends.llvm_cpu.objects import jit
 from graphc.frontend import demo
 from graphc.knobs import settings
 

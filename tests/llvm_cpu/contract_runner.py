@@ -10,12 +10,12 @@ import numpy as np
 from contraction_forms import run_oracle
 
 from graphc import dtypes
-from graphc.backends.llvm_cpu import jit
-from graphc.backends.llvm_cpu.contract import emit_contraction
-from graphc.backends.llvm_cpu.emitted import Emitted
+from graphc.backends.llvm_cpu.contract.emit import emit_contraction
+from graphc.backends.llvm_cpu.contract.tile import Tile
 from graphc.backends.llvm_cpu.host import Target, host
-from graphc.backends.llvm_cpu.module import Module
-from graphc.backends.llvm_cpu.tile import Tile
+from graphc.backends.llvm_cpu.ir.emitted import Emitted
+from graphc.backends.llvm_cpu.ir.module import Module
+from graphc.backends.llvm_cpu.objects import jit
 from graphc.dtypes import DType
 from graphc.ir import dim
 from graphc.kernels.kernel import Kernel, Reduce

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from graphc.backends.llvm_cpu import jit
-from graphc.backends.llvm_cpu.emit_map import emit_map
-from graphc.backends.llvm_cpu.emitted import Emitted
 from graphc.backends.llvm_cpu.host import Target, host
-from graphc.backends.llvm_cpu.module import Module
+from graphc.backends.llvm_cpu.ir.emitted import Emitted
+from graphc.backends.llvm_cpu.ir.module import Module
+from graphc.backends.llvm_cpu.nest.emit_map import emit_map
+from graphc.backends.llvm_cpu.objects import jit
 from graphc.dtypes import DType
 from graphc.ir import dim
 from graphc.kernels.evaluate import evaluate

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from graphc.backends.llvm_cpu import jit
 from graphc.backends.llvm_cpu.host import host
-from graphc.backends.llvm_cpu.module import Module
-from graphc.backends.llvm_cpu.text import Function
+from graphc.backends.llvm_cpu.ir.module import Module
+from graphc.backends.llvm_cpu.ir.text import Function
+from graphc.backends.llvm_cpu.objects import jit
 
 
 def native(write: Callable[..., None], arrays: int, numbers: int = 0) -> Callable[..., None]:

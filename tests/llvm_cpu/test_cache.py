@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from graphc.backends.llvm_cpu import cache
+from graphc.backends.llvm_cpu.objects import cache
 from graphc.knobs import settings
 
 KEY = cache.key_of("kernel", "target")
@@ -36,7 +36,7 @@ def test_keys_keep_their_parts_apart():
 
 
 def test_a_key_is_the_same_in_another_process():
-    program = "from graphc.backends.llvm_cpu.cache import key_of; print(key_of('kernel', 'target'))"
+    program = f"from {cache.__name__} import key_of; print(key_of('kernel', 'target'))"
     other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert other.stdout.strip() == KEY
 
@@ -101,7 +101,7 @@ def test_an_object_larger_than_the_limit_is_kept_until_the_next(tmp_path):
 def test_processes_share_a_folder(tmp_path):
     program = (
         "import sys\n"
-        "from graphc.backends.llvm_cpu import cache\n"
+        "from graphc.backends.llvm_cpu.objects import cache\n"
         "data = bytes(200_000)\n"
         "for _ in range(100):\n"
         "    assert cache.store('00' + 62 * '1', data)\n"

@@ -7,9 +7,9 @@ import pytest
 from contraction_forms import Conv, arrays_of, axes, buffer, kernel, run_oracle
 
 from graphc import dtypes
-from graphc.backends.llvm_cpu.contract_plan import plan_of
+from graphc.backends.llvm_cpu.contract.plan import plan_of
+from graphc.backends.llvm_cpu.contract.tile import Tile
 from graphc.backends.llvm_cpu.host import host
-from graphc.backends.llvm_cpu.tile import Tile
 from graphc.ir import dim
 from graphc.kernels.build import affine_sum, as_index, load, op, reduce, store
 from graphc.kernels.kernel import Kernel

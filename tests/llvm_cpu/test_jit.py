@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from graphc.backends.llvm_cpu import codegen, host, jit, workers
+from graphc.backends.llvm_cpu import host
+from graphc.backends.llvm_cpu.objects import codegen, jit, workers
 from graphc.errors import ArgumentError, CompileError
 from graphc.knobs import settings
 

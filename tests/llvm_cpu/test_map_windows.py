@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from graphc import compiler, dtypes
-from graphc.backends.llvm_cpu.border import interior_of
-from graphc.backends.llvm_cpu.first_hit import code_of
-from graphc.backends.llvm_cpu.taps import with_taps_written_out
+from graphc.backends.llvm_cpu.nest.border import interior_of
+from graphc.backends.llvm_cpu.nest.first_hit import code_of
+from graphc.backends.llvm_cpu.nest.taps import with_taps_written_out
 from graphc.diff.reverse import grad
 from graphc.ir.dim import named
 from graphc.kernels.build import const, coord, load, op, reduce, store

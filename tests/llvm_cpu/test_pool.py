@@ -9,11 +9,12 @@ import time
 import numpy as np
 import pytest
 
-from graphc.backends.llvm_cpu import jit, pool_ir, pool_words
 from graphc.backends.llvm_cpu.host import NAMED, host
-from graphc.backends.llvm_cpu.module import Module
-from graphc.backends.llvm_cpu.pool import Pool, pool, set_threads
-from graphc.backends.llvm_cpu.text import Function
+from graphc.backends.llvm_cpu.ir.module import Module
+from graphc.backends.llvm_cpu.ir.text import Function
+from graphc.backends.llvm_cpu.objects import jit
+from graphc.backends.llvm_cpu.run import pool_ir, pool_words
+from graphc.backends.llvm_cpu.run.pool import Pool, pool, set_threads
 from graphc.errors import ArgumentError
 from graphc.knobs import settings
 
@@ -200,7 +201,8 @@ def test_a_forked_child_has_its_own_threads(kernels):
 def test_the_interpreter_ends_cleanly(mode):
     program = (
         "import numpy as np\n"
-        "from graphc.backends.llvm_cpu import jit, pool\n"
+        "from graphc.backends.llvm_cpu.objects import jit\n"
+        "from graphc.backends.llvm_cpu.run import pool\n"
         "text = 'define void @f(ptr %a, i32 %i, i32 %n) { ret void }'\n"
         "f = jit.load([jit.unit_of(text, 'f')])[0]['f']\n"
         "pool.set_threads(4)\n"

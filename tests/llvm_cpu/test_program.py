@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from graphc import dtypes
-from graphc.backends.llvm_cpu import kernels, pool
-from graphc.backends.llvm_cpu.emitted import Emitted, Phase
+from graphc.backends.llvm_cpu import kernels
 from graphc.backends.llvm_cpu.host import available_cores
+from graphc.backends.llvm_cpu.ir.emitted import Emitted, Phase
 from graphc.backends.llvm_cpu.program import LLVMExecutable
+from graphc.backends.llvm_cpu.run import pool
 from graphc.errors import OutOfMemoryError, OutOfRangeError
 from graphc.kernels import build
 from graphc.ops.variable import variable
@@ -193,7 +194,8 @@ def test_a_second_process_neither_emits_nor_compiles(tmp_path) -> None:
     program = """
 import sys; sys.path.insert(0, sys.argv[1])
 from llvm_cpu.test_program import chain
-from graphc.backends.llvm_cpu import kernels, workers
+from graphc.backends.llvm_cpu import kernels
+from graphc.backends.llvm_cpu.objects import workers
 from graphc.backends.llvm_cpu.program import LLVMExecutable
 def refuse(*_): raise SystemExit("compiled again")
 if sys.argv[2] == "warm":

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from graphc import dtypes
-from graphc.backends.llvm_cpu import runner, words
 from graphc.backends.llvm_cpu.program import LLVMExecutable
+from graphc.backends.llvm_cpu.run import runner, words
 from graphc.dtypes import bool_
 from graphc.errors import OutOfRangeError
 from graphc.kernels import build

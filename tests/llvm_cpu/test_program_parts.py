@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import graphc as gx
-from graphc.backends.llvm_cpu import words
-from graphc.backends.llvm_cpu.words import Share, Sizes
+from graphc.backends.llvm_cpu.run import words
+from graphc.backends.llvm_cpu.run.words import Share, Sizes
 from graphc.ir.tree import leaves
 
 STEPS: dict[str, Callable[[gx.Tensor], object]] = {

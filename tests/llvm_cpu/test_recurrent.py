@@ -9,8 +9,8 @@ import pytest
 
 from graphc import compiler
 from graphc.backends.llvm_cpu.program import LLVMExecutable
-from graphc.backends.llvm_cpu.restored import Restored
-from graphc.backends.llvm_cpu.steps import all_steps
+from graphc.backends.llvm_cpu.run.restored import Restored
+from graphc.backends.llvm_cpu.run.steps import all_steps
 from graphc.diff.reverse import grad
 from graphc.ir.node import Tensor
 from graphc.ops import control, leaf, reduce

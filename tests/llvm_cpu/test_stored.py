@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 import graphc as gx
-from graphc.backends.llvm_cpu import cache, late
+from graphc.backends.llvm_cpu import late
+from graphc.backends.llvm_cpu.objects import cache
 from graphc.backends.llvm_cpu.program import LLVMExecutable
-from graphc.backends.llvm_cpu.restored import Restored
+from graphc.backends.llvm_cpu.run.restored import Restored
 from graphc.compiler import Function
 from graphc.errors import FeedError, OutOfRangeError
 from graphc.ir.fingerprint import fingerprint

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from graphc import dtypes
-from graphc.backends.llvm_cpu import access
 from graphc.backends.llvm_cpu.host import NAMED, host
-from graphc.backends.llvm_cpu.module import Module
-from graphc.backends.llvm_cpu.text import Function
-from graphc.backends.llvm_cpu.types import (
+from graphc.backends.llvm_cpu.ir import access
+from graphc.backends.llvm_cpu.ir.module import Module
+from graphc.backends.llvm_cpu.ir.text import Function
+from graphc.backends.llvm_cpu.ir.types import (
     I64,
     constant,
     iota,

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from scipy import special
 
-from graphc.backends.llvm_cpu import jit, libm, vector_math
 from graphc.backends.llvm_cpu.host import NAMED, host
-from graphc.backends.llvm_cpu.module import Module
-from graphc.backends.llvm_cpu.text import Function
-from graphc.backends.llvm_cpu.types import vector
+from graphc.backends.llvm_cpu.ir import libm, vector_math
+from graphc.backends.llvm_cpu.ir.module import Module
+from graphc.backends.llvm_cpu.ir.text import Function
+from graphc.backends.llvm_cpu.ir.types import vector
+from graphc.backends.llvm_cpu.objects import jit
 
 from .native import native
 

@@ -11,12 +11,12 @@ from contraction_forms import Conv, arrays_of, axes, buffer, kernel, run_oracle
 from graphc import dtypes, knobs
 from graphc.backends.llvm_cpu import kernels
 from graphc.backends.llvm_cpu.host import host
-from graphc.backends.llvm_cpu.winograd import emit_winograd
-from graphc.backends.llvm_cpu.winograd_gradient import emit_gradient
-from graphc.backends.llvm_cpu.winograd_gradient_plan import Blocking, gradient_of
-from graphc.backends.llvm_cpu.winograd_maps import A_T, B_T, INPUTS, OUTPUTS, TAPS, G
-from graphc.backends.llvm_cpu.winograd_plan import winograd_of
-from graphc.backends.llvm_cpu.winograd_tiling import Tiling
+from graphc.backends.llvm_cpu.winograd.convolution import emit_winograd
+from graphc.backends.llvm_cpu.winograd.gradient import emit_gradient
+from graphc.backends.llvm_cpu.winograd.gradient_plan import Blocking, gradient_of
+from graphc.backends.llvm_cpu.winograd.maps import A_T, B_T, INPUTS, OUTPUTS, TAPS, G
+from graphc.backends.llvm_cpu.winograd.plan import winograd_of
+from graphc.backends.llvm_cpu.winograd.tiling import Tiling
 from graphc.ir import dim
 from graphc.kernels.build import affine_sum, as_index, load, op, reduce, store
 from graphc.kernels.kernel import Kernel

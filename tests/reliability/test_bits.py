@@ -13,8 +13,8 @@ import pytest
 from benchmarks.networks import Builder
 from benchmarks.workloads import WORKLOADS, Workload, training_graph
 from graphc import compiler
-from graphc.backends.llvm_cpu.pool import pool, set_threads
-from graphc.backends.llvm_cpu.restored import Restored
+from graphc.backends.llvm_cpu.run.pool import pool, set_threads
+from graphc.backends.llvm_cpu.run.restored import Restored
 from graphc.ir.node import Tensor
 from graphc.knobs import settings
 from graphc.ops import nn, reduce

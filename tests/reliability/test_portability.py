@@ -24,7 +24,7 @@ WITHOUT = {
     "fork":        "del os.fork, os.register_at_fork",
     "Linux":       f"{LOADED}; sys.platform = 'freebsd14'",
     "affinity":    f"{LOADED}; sys.platform = 'freebsd14'; del os.sched_getaffinity",
-    "futex":       f"import {NATIVE}.pool_words as p; p.has_futex = lambda: False",
+    "futex":       f"import {NATIVE}.run.pool_words as p; p.has_futex = lambda: False",
     "madvise":     f"{LOADED}; ctypes.CDLL = refuse",
     "executable":  "sys.executable = ''",
     "processes":   f"{LOADED}; subprocess.Popen = refuse",

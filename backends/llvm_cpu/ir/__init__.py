@@ -1,0 +1,1 @@
+"""Writing LLVM IR: types, instructions, functions, operations on vectors, elementary functions."""

@@ -1,0 +1,1 @@
+"""Kernels as nests of loops: maps, reductions, windows, rows that are sorted."""

@@ -1,0 +1,277 @@
+"""Runs a compiled plan: one native call, and what surrounds it. Needs no LLVM.
+
+A call patches the words that depend on sizes, inputs and outputs, then runs the table. The native
+code returns every few milliseconds, so that Python can act on signals: Ctrl-C stops a call that
+has not begun to change variables, any other is finished first.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from weakref import WeakSet
+
+import numpy as np
+
+from graphc.backends.llvm_cpu.estimate import PER_NANOSECOND
+from graphc.debug import log, runs
+from graphc.errors import OutOfMemoryError, OutOfRangeError
+from graphc.ir.dim import names_of
+from graphc.ops.variable import Variable
+from graphc.schedule.memory import Layout, MemoryPlan
+from graphc.schedule.plan import Step, Storage
+
+from .arena import Arena, address_of, aligned_array
+from .pool import Pool, pool
+from .table import Call, Table
+from .words import Sizes
+
+SLICE = 20_000_000 * PER_NANOSECOND
+"""Estimated work after which native code looks up."""
+KNOWN_SIZES = 256
+"""For how many combinations of sizes the prepared numbers are kept."""
+
+_prototype = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """All that depends on sizes."""
+
+    sizes: Mapping[str, int]
+    words: np.ndarray
+    nbytes: np.ndarray
+    results: tuple[tuple[int | None, tuple[int, ...], np.dtype, int], ...]
+    """The cell (None where nothing is written), shape, dtype and bytes of each."""
+
+
+_POSITION, _PARALLEL, _POOL, _BUDGET = map(
+    int, (Call.POSITION, Call.PARALLEL, Call.POOL, Call.BUDGET)
+)
+
+Turn = Callable[[Pool], int]
+"""Runs for a while; the status, negative as long as the call has not ended."""
+
+
+class Runner:
+    """A table with its memory. Calls from several threads take turns."""
+
+    def __init__(
+        self, name: str, table: Table, memory_plan: MemoryPlan, outputs: Sequence[Storage],
+        variables: Sequence[Variable], run: int,
+    ) -> None:  # fmt: skip
+        self.name, self.table, self.memory_plan = name, table, memory_plan
+        self.variables = tuple(variables)
+        self._run = _prototype(run)
+        self._cells = table.memory.cells
+        self._call_words = np.zeros(len(Call), np.int64)
+        self._call_words[Call.RECORDS] = table.memory.address(table.records)
+        self._words = self._call_words.data
+        self._address = address_of(self._call_words)
+        self._arena = Arena()
+        self._prepared: dict[tuple[int, ...], Prepared] = {}
+        self._current: Prepared | None = None
+        self._layout: Layout | None = None
+        self._storages: list[np.ndarray | None] = [None] * len(self.variables)
+        self._bind_places(outputs)
+        self._names = self._size_names()
+        self.lock = threading.Lock()
+        _living.add(self)
+
+    def step_of(self, record: int) -> Step:
+        """The step that a record belongs to."""
+        return self.table.steps[record]
+
+    def run(self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
+        """The results; updates the storage of variables.
+
+        Raises:
+            OutOfRangeError: a check of the plan failed.
+            OutOfMemoryError: the intermediate arrays or the results do not fit into memory.
+        """
+        if not log.is_on(log.RUNS):
+            return self._whole(inputs, sizes, self._turn)
+        results, timed = self._timed(inputs, sizes)
+        log.say(log.RUNS, runs.table(self.name, timed, sizes))
+        return results
+
+    def profile(
+        self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]
+    ) -> list[tuple[Step, float]]:
+        """One call, kernel by kernel: each step that ran with its seconds, in order."""
+        return self._timed(inputs, sizes)[1]
+
+    def needs(self, sizes: Mapping[str, int]) -> int:
+        """Bytes of the arena at these sizes."""
+        with self.lock:
+            self._prepare(sizes)
+            return self.memory_plan.layout.nbytes
+
+    # ------------------------------------------------------------------ a call
+
+    def _whole(
+        self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int], turn: Turn
+    ) -> list[np.ndarray]:
+        with self.lock:
+            results = self._begin(inputs, sizes)
+            crew = pool()
+            if crew.is_up:
+                status = self._call(crew, turn)
+            else:
+                with crew:
+                    status = self._call(crew, turn)
+        if status:
+            check = self.table.checks[status - 1]
+            raise OutOfRangeError(check.problem, source=check.source)
+        return results
+
+    def _timed(
+        self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]
+    ) -> tuple[list[np.ndarray], list[tuple[Step, float]]]:
+        found: list[tuple[Step, float]] = []
+
+        def turn(crew: Pool) -> int:
+            begin = time.perf_counter()
+            status = self._slice(crew, -1)
+            seconds = time.perf_counter() - begin
+            if status < 0:
+                found.append((self.step_of(self._words[_POSITION] - 1), seconds))
+            return status
+
+        return self._whole(inputs, sizes, turn), found
+
+    def _begin(self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
+        """Everything in its place; the arrays that will hold the results."""
+        prepared = self._prepare(sizes)
+        cells = self._cells
+        for cell, index in self._inputs:
+            cells[cell] = address_of(inputs[index])
+        results: list[np.ndarray] = []
+        for cell, shape, dtype, nbytes in prepared.results:
+            array, address = aligned_array(shape, dtype, nbytes)
+            results.append(array)
+            if cell is not None:
+                cells[cell] = address
+        for cell, index, variable in self._variables:
+            storage = variable.storage
+            if storage is not self._storages[index]:
+                cells[cell] = address_of(storage)
+                self._storages[index] = storage
+        self._words[_POSITION] = 0
+        return results
+
+    def _call(self, crew: Pool, turn: Turn) -> int:
+        """Run to the end, turn by turn; the status."""
+        status = -1
+        try:
+            while status < 0:
+                status = turn(crew)
+        except BaseException:
+            if status < 0 and self._words[_POSITION] > self.table.commit:
+                self._finish(crew)
+            raise
+        return status
+
+    def _finish(self, crew: Pool) -> None:
+        """The rest of a call that has begun to change variables, whatever signals come."""
+        status = -1
+        while status < 0:
+            try:
+                status = self._turn(crew)
+            except BaseException:
+                continue
+        for variable in self.variables:
+            variable.changed()
+
+    def _turn(self, crew: Pool) -> int:
+        return self._slice(crew, SLICE)
+
+    def _slice(self, crew: Pool, budget: int) -> int:
+        words = self._words
+        words[_PARALLEL], words[_POOL], words[_BUDGET] = crew.parallel, crew.state, budget
+        return self._run(self._address)
+
+    # ------------------------------------------------------------------ sizes and memory
+
+    def _prepare(self, sizes: Mapping[str, int]) -> Prepared:
+        """Set all words that depend on sizes, and see that the arena is large enough."""
+        current = self._current
+        if current is not None and current.sizes is sizes:
+            return current
+        key = tuple([sizes[n] for n in self._names])
+        prepared = self._prepared.get(key)
+        if prepared is None:
+            if len(self._prepared) >= KNOWN_SIZES:
+                self._prepared.clear()
+            prepared = self._prepared[key] = self._measure(sizes)
+        if prepared is not self._current:
+            # Nothing is current while words change, in case a fork or an interrupt comes between.
+            self._current = None
+            self._place(prepared.nbytes)
+            self.table.memory.set_values(prepared.words)
+            self._current = prepared
+        return prepared
+
+    def _measure(self, sizes: Mapping[str, int]) -> Prepared:
+        values = Sizes(sizes)
+        results = [
+            (cell, tuple(map(values.value, s.shape)), s.dtype.numpy, values.value(s.nbytes))
+            for cell, s in self._results
+        ]
+        nbytes = self.memory_plan.measure(values.value)
+        return Prepared(sizes, self.table.memory.values(values), nbytes, tuple(results))
+
+    def _place(self, nbytes: np.ndarray) -> None:
+        """Give arena storages their addresses."""
+        layout = self.memory_plan.fit(nbytes)
+        if layout is self._layout:
+            return
+        self._layout = None
+        try:
+            self._arena.grow(layout.nbytes, self.name)
+        except OutOfMemoryError:
+            self.memory_plan.forget()
+            raise
+        cells = self._cells
+        for storage, cell in self._placed:
+            cells[cell] = self._arena.address + layout.offsets[storage]
+        self._layout = layout
+
+    def _size_names(self) -> tuple[str, ...]:
+        """The named sizes that anything here depends on."""
+        sizes = [size for _, s in self._results for size in s.shape]
+        sizes += [b.nbytes for b in self.memory_plan.blocks]
+        return tuple(sorted(self.table.memory.names.union(*map(names_of, sizes))))
+
+    def _bind_places(self, storages: Sequence[Storage]) -> None:
+        """Which cells each call sets, and what for."""
+
+        def cells(place: str) -> list[tuple[int, int]]:
+            found = self.table.cells.items()
+            return [(cell.position, s.index) for s, cell in found if s.place == place]
+
+        outputs = {s.index: s for s in storages}
+        assert sorted(outputs) == list(range(len(outputs))), "outputs are numbered from 0"
+        written = {index: cell for cell, index in cells("output")}
+        self._results = [(written.get(i), outputs[i]) for i in range(len(outputs))]
+        self._inputs = cells("input")
+        self._variables = [(cell, i, self.variables[i]) for cell, i in cells("variable")]
+        arena = ((s, cell.position) for s, cell in self.table.cells.items() if s.place == "arena")
+        self._placed = list(arena)
+
+
+_living: WeakSet[Runner] = WeakSet()
+
+
+def _renew_locks() -> None:
+    """In a forked child no other thread lives that could release a lock."""
+    for executable in _living:
+        executable.lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
