@@ -6,7 +6,7 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 CODE   := graphc frontend backends tests examples benchmarks
 
-.PHONY: demo test test-slow test-gpu check format bench bench-all clean
+.PHONY: demo test test-slow test-gpu test-keras check format bench bench-all clean
 
 demo: $(VENV)/demo.stamp
 	$(RUN) -m graphc demo --out out
@@ -19,6 +19,10 @@ test-slow: $(VENV)/dev.stamp
 
 test-gpu: $(VENV)/dev.stamp
 	$(RUN) -m pytest -m gpu
+
+# KERAS_PYTHON: the Python of an environment that has Keras.
+test-keras: $(VENV)/dev.stamp
+	$(RUN) -m pytest -m keras tests/keras
 
 check: $(VENV)/dev.stamp build/typecheck
 	$(RUN) -m ruff format --check $(CODE)

@@ -1,0 +1,1 @@
+"""Modules that Keras's tests import from Keras, served by graphc."""
