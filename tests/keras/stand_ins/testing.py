@@ -57,7 +57,7 @@ class TestCase(parameterized.TestCase):
         assert Path(path).is_file(), path
 
     def assertRaisesRegex(self, expected_exception, expected_regex, *args, **kwargs):
-        return super().assertRaisesRegex(expected_exception, "", *args, **kwargs)
+        return super().assertRaisesRegex(expected_exception, "", *args, **kwargs)  # noqa: PT027
 
     def run_class_serialization_test(self, instance, custom_objects=None):
         """The config survives JSON and makes an object with the same config."""
