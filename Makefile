@@ -6,7 +6,7 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 CODE   := graphc frontend backends tests examples benchmarks
 
-.PHONY: demo test test-slow test-gpu test-keras check format bench bench-all clean
+.PHONY: demo test test-slow test-gpu test-keras test-machine check format bench bench-all clean
 
 demo: $(VENV)/demo.stamp
 	$(RUN) -m graphc demo --out out
@@ -23,6 +23,11 @@ test-gpu: $(VENV)/dev.stamp
 # KERAS_PYTHON: the Python of an environment that has Keras.
 test-keras: $(VENV)/dev.stamp
 	$(RUN) -m pytest -m keras tests/keras
+
+# The tests of the CPU backend with the features of another machine of the same kind.
+MACHINE ?= x86-64-v3
+test-machine: $(VENV)/dev.stamp
+	GRAPHC_MACHINE=$(MACHINE) $(RUN) -m pytest tests/llvm_cpu
 
 check: $(VENV)/dev.stamp build/typecheck
 	$(RUN) -m ruff format --check $(CODE)

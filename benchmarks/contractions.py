@@ -20,7 +20,7 @@ from contraction_forms import Conv, gates, matmul
 from llvm_cpu.contract_runner import Compiled, inputs_of
 
 from graphc.backends.llvm_cpu.contract.plan import plan_of
-from graphc.backends.llvm_cpu.host import host
+from graphc.backends.llvm_cpu.host import chosen
 from graphc.backends.llvm_cpu.run.pool import Pool
 from graphc.ir import dim
 from graphc.kernels.kernel import Kernel
@@ -110,7 +110,7 @@ def runner(
 ) -> tuple[Callable[[], None], float]:
     """A call of all kernels that are contractions, and the seconds it took to make it."""
     start = time.perf_counter()
-    made = [Compiled(k) for k in kernels if plan_of(k, host())]
+    made = [Compiled(k) for k in kernels if plan_of(k, chosen())]
     seconds = time.perf_counter() - start
     arrays: dict[str, np.ndarray] = {}
     for k in kernels:
@@ -144,7 +144,7 @@ def main() -> None:
     pools = {n: Pool(n) for n in options.threads}
     for name, (kernels, sizes, work) in cases().items():
         named = not options.names or any(x in name for x in options.names)
-        if not named or not any(plan_of(k, host()) for k in kernels):
+        if not named or not any(plan_of(k, chosen()) for k in kernels):
             continue
         columns = []
         for n, pool in pools.items():
@@ -153,7 +153,7 @@ def main() -> None:
             share = work / seconds / (n * top)
             text = f"{n}T {seconds * 1e3:8.3f} ms {work / seconds / 1e9:6.1f} GF/s {share:4.0%}"
             columns.append(text if n > 1 else f"{text}  compiled in {compiling * 1e3:4.0f} ms")
-        plan = next(p for k in kernels if (p := plan_of(k, host())))
+        plan = next(p for k in kernels if (p := plan_of(k, chosen())))
         print(f"{name:40} {'   '.join(columns)}   {plan.tile}", flush=True)
 
 

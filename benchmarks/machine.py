@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from graphc.backends.llvm_cpu.host import available_cores, host
+from graphc.backends.llvm_cpu.host import available_cores, chosen
 from graphc.backends.llvm_cpu.ir.module import Module
 from graphc.backends.llvm_cpu.ir.text import Function
 from graphc.backends.llvm_cpu.ir.types import I32, I64, POINTER, Number, vector
@@ -44,12 +44,12 @@ def fma_peak(pool: Pool, seconds: float = 0.2) -> float:
     work = np.array([data.ctypes.data, TURNS], np.int64)
     address = _code()["peak"]
     best = best_seconds(lambda: pool.run(address, work.ctypes.data, pool.threads), seconds)
-    return 2.0 * host().lanes * CHAINS * TURNS * pool.threads / best
+    return 2.0 * chosen().lanes * CHAINS * TURNS * pool.threads / best
 
 
 def copy_rate(pool: Pool, nbytes: int, seconds: float = 0.2) -> float:
     """Bytes read and written per second in copies whose two arrays have so many bytes in all."""
-    unit = 64 * host().vector_bytes * pool.threads
+    unit = 64 * chosen().vector_bytes * pool.threads
     half = max(1, nbytes // 2 // unit) * unit
     arrays = [np.zeros(half + 64, np.uint8) for _ in range(2)]
     starts = [a.ctypes.data + -a.ctypes.data % 64 for a in arrays]
@@ -76,7 +76,7 @@ def parallel_overhead(pool: Pool) -> float:
 
 @lru_cache(maxsize=1)
 def _code() -> jit.Code:
-    module = Module(host())
+    module = Module(chosen())
     _write_peak(module)
     _write_copy(module)
     return jit.load([jit.unit_of(module.text(), "peak", "copy")])[0]
@@ -90,7 +90,7 @@ def _opened(module: Module, name: str, *words: str) -> tuple[Function, list[str]
 
 def _write_peak(module: Module) -> None:
     f, (pointer, turns) = _opened(module, "peak", POINTER, I64)
-    kind = vector("float", host().lanes)
+    kind = vector("float", chosen().lanes)
     x = f.load(kind, pointer)
     # Different starts: equal chains of products would be merged into one.
     start = [(kind, f.load(kind, f.gep("float", pointer, i))) for i in range(CHAINS)]
@@ -105,11 +105,11 @@ def _write_copy(module: Module) -> None:
     f, (source, target, share, turns) = _opened(module, "copy", POINTER, POINTER, I64, I64)
     begin = f.mul(f.cast("zext", I32, "%chunk", I64), share)
     places = [f.gep("i8", base, begin) for base in (source, target)]
-    kind, step = vector("float", host().lanes), 4 * host().vector_bytes
+    kind, step = vector("float", chosen().lanes), 4 * chosen().vector_bytes
 
     def block(at: Number, _: object) -> list[str]:
         for i in range(4):
-            offset = f.add(at, i * host().vector_bytes)
+            offset = f.add(at, i * chosen().vector_bytes)
             here, there = (f.gep("i8", place, offset) for place in places)
             f.store(kind, f.load(kind, here), there)
         return []

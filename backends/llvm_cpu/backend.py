@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CHECKED = 2
 """From this level of checking on functions are not taken from the cache: their passes must run."""
-_Key = tuple[Op, tuple[object, ...], tuple[TensorType, ...], bool]
+_Key = tuple[Op, tuple[object, ...], tuple[TensorType, ...], bool, str]
 MOST_NODES = 4096
 """How many compiled single nodes are kept."""
 
@@ -74,7 +74,8 @@ class LLVMBackend:
         """One node on given values, all sizes known. Equal nodes are compiled once."""
         types = tuple(t.type for t in node.inputs)
         attrs = tuple((name, attr_key(value)) for name, value in node.attrs.items())
-        key = (node.op, attrs, types, knobs.current().exact_convolution)
+        switches = knobs.current()
+        key = (node.op, attrs, types, switches.exact_convolution, switches.machine)
         made = self._nodes.get(key)
         if made is None:
             if len(self._nodes) >= MOST_NODES:

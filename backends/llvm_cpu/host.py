@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError
+from graphc.knobs import current
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,18 @@ class Target:
     def has(self, feature: str) -> bool:
         """Whether an LLVM feature (`avx512f`) is on."""
         return f"+{feature}" in self.features.split(",")
+
+    @property
+    def architecture(self) -> str:
+        """The family of processors: x86_64, aarch64."""
+        return "aarch64" if self.is_arm else self.triple.split("-")[0]
+
+    def lacks(self, other: Target) -> list[str]:
+        """What code for another target needs that this machine does not have."""
+        if other.architecture != self.architecture:
+            return [other.architecture]
+        wanted = [word for word in other.features.split(",") if word.startswith("+")]
+        return [word[1:] for word in wanted if not self.has(word[1:])]
 
     def attributes(self) -> str:
         """The attributes of every function: the machine, and how wide vectors may be."""
@@ -131,3 +144,19 @@ def named(name: str) -> Target:
             "unknown target machine", received=name, expected=", ".join(["host", *NAMED])
         )
     return NAMED[name]
+
+
+def chosen() -> Target:
+    """The target that the switch `machine` names; this process can run code for it.
+
+    Raises:
+        ArgumentError: no target has this name, or this machine lacks what it needs.
+    """
+    target = named(current().machine)
+    if target is not host() and (lacking := host().lacks(target)):
+        raise ArgumentError(
+            "this machine cannot run code for the chosen one",
+            received=f"GRAPHC_MACHINE={current().machine}",
+            expected=f"a processor with {', '.join(lacking)}",
+        )
+    return target

@@ -23,7 +23,7 @@ from graphc.schedule.plan import CopyStep, CumulativeStep, KernelStep, SortStep,
 
 from . import estimate
 from .contract.emit import emit_contraction
-from .host import Target, host
+from .host import Target, chosen
 from .ir.emitted import Emitted, Phase
 from .ir.module import Module
 from .nest import ordered, ordered_sort
@@ -60,7 +60,7 @@ class Compilation:
     """Machine code in the making: kernels are compiled while later ones are still planned."""
 
     def __init__(self, expected: float = 0.0) -> None:
-        self._batch = jit.Batch(host(), expected)
+        self._batch = jit.Batch(chosen(), expected)
         self._forms: dict[Step, Form | None] = {}
 
     def __enter__(self) -> Compilation:
@@ -131,7 +131,7 @@ def _kernel(step: KernelStep) -> Form:
 
 def emission(kernel: Kernel, text: str) -> tuple[Emitted, Callable[[], str]]:
     """What emitting a kernel answers, and how to get the IR text."""
-    target = host()
+    target = chosen()
     key = cache.key_of("emitted", text, target.key(), _rules())
     if key not in _emitted and (data := cache.lookup(key)) is not None:
         _emitted[key] = decoded(data)
@@ -190,7 +190,7 @@ def copy_form(source: Storage, target: Storage) -> Form:
 
 def runtime_unit() -> jit.Unit:
     """The interpreter and the copy kernel."""
-    return jit.unit_of(runtime_ir.runtime_module(host()).text(), *runtime_ir.NAMES)
+    return jit.unit_of(runtime_ir.runtime_module(chosen()).text(), *runtime_ir.NAMES)
 
 
 def _around(shape: tuple[Size, ...], axis: int) -> tuple[Size, Size, Size]:
@@ -199,7 +199,7 @@ def _around(shape: tuple[Size, ...], axis: int) -> tuple[Size, Size, Size]:
 
 
 def _sort(step: SortStep) -> Form:
-    module = Module(host())
+    module = Module(chosen())
     ordered_sort.emit_sort(module, step)
     name = ordered_sort.sort_name(step)
     outer, length, inner = _around(step.x.shape, step.axis)
@@ -216,8 +216,8 @@ def _sort(step: SortStep) -> Form:
 
 
 def _cumulative(step: CumulativeStep) -> Form:
-    module = Module(host())
-    ordered.emit_cumulative(module, step, host())
+    module = Module(chosen())
+    ordered.emit_cumulative(module, step, chosen())
     name = ordered.cumulative_name(step)
     outer, length, inner = _around(step.x.shape, step.axis)
     return Form(

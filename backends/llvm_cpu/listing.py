@@ -8,7 +8,7 @@ from functools import partial
 from graphc.debug.stages import Listing
 from graphc.schedule.plan import Step
 
-from .host import host
+from .host import chosen
 from .kernels import Native
 from .objects import codegen, jit
 
@@ -25,4 +25,4 @@ def listings(native: Mapping[Step, Native]) -> Iterator[Listing]:
 
 
 def _assembly(unit: jit.Unit) -> str:
-    return codegen.assembly(unit.write(), jit.machine_of(host()))
+    return codegen.assembly(unit.write(), jit.machine_of(chosen()))

@@ -12,7 +12,7 @@ from contraction_forms import run_oracle
 from graphc import dtypes
 from graphc.backends.llvm_cpu.contract.emit import emit_contraction
 from graphc.backends.llvm_cpu.contract.tile import Tile
-from graphc.backends.llvm_cpu.host import Target, host
+from graphc.backends.llvm_cpu.host import Target, chosen
 from graphc.backends.llvm_cpu.ir.emitted import Emitted
 from graphc.backends.llvm_cpu.ir.module import Module
 from graphc.backends.llvm_cpu.objects import jit
@@ -40,7 +40,7 @@ class Compiled:
         emit: Emit | None = None,
     ) -> None:
         self.kernel = kernel
-        module = Module(target or host())
+        module = Module(target or chosen())
         if emit is not None:
             emitted = emit(module, kernel, module.target)
         else:

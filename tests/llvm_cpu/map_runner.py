@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from graphc.backends.llvm_cpu.host import Target, host
+from graphc.backends.llvm_cpu.host import Target, chosen, host
 from graphc.backends.llvm_cpu.ir.emitted import Emitted
 from graphc.backends.llvm_cpu.ir.module import Module
 from graphc.backends.llvm_cpu.nest.emit_map import emit_map
@@ -43,7 +43,7 @@ class Compiled:
 
     def __init__(self, kernel: Kernel, target: Target | None = None) -> None:
         self.kernel = verify(kernel)
-        module = Module(target or host())
+        module = Module(target or chosen())
         self.emitted: Emitted = emit_map(module, kernel, module.target)
         self.text = module.text()
         names = [p.function_name for p in self.emitted.phases]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from graphc.backends.llvm_cpu.host import host
+from graphc.backends.llvm_cpu.host import chosen
 from graphc.backends.llvm_cpu.ir.module import Module
 from graphc.backends.llvm_cpu.ir.text import Function
 from graphc.backends.llvm_cpu.objects import jit
@@ -15,7 +15,7 @@ from graphc.backends.llvm_cpu.objects import jit
 
 def native(write: Callable[..., None], arrays: int, numbers: int = 0) -> Callable[..., None]:
     """A function of arrays and integers whose body is `write(f, *pointers, *i64s)`."""
-    module = Module(host())
+    module = Module(chosen())
     arguments = [("ptr", f"p{i}") for i in range(arrays)]
     arguments += [("i64", f"n{i}") for i in range(numbers)]
     f = Function(module, "test", arguments)

@@ -48,8 +48,8 @@ def test_a_cached_unit_is_not_written_again():
     def refuse():
         raise AssertionError("the text was asked for")
 
-    (data,) = jit.objects([jit.Unit("key", lambda: ANSWER.format(5), ("answer",))], host.host())
-    assert jit.objects([jit.Unit("key", refuse, ("answer",))], host.host()) == [data]
+    (data,) = jit.objects([jit.Unit("key", lambda: ANSWER.format(5), ("answer",))], host.chosen())
+    assert jit.objects([jit.Unit("key", refuse, ("answer",))], host.chosen()) == [data]
     assert call(jit.load([jit.Unit("key", refuse, ("answer",))])[0]) == 5
 
 
@@ -87,7 +87,7 @@ def test_every_effort(effort):
 
 def test_workers_give_the_same_objects():
     texts = [ANSWER.format(i) for i in range(8)]
-    machine = jit.machine_of(host.host())
+    machine = jit.machine_of(host.chosen())
     with settings(compile_jobs=1):
         alone = workers.compile_all(texts, machine)
     with settings(compile_jobs=3):
@@ -124,7 +124,7 @@ def test_named_targets_compile_anywhere(name):
 
 
 def test_host_target_is_consistent():
-    target = host.host()
+    target = host.chosen()
     assert target.lanes in (4, 8, 16)
     assert target.key() == host.named("host").key()
     with pytest.raises(ArgumentError, match="unknown target"):

@@ -135,7 +135,7 @@ def test_sizes_are_checked_as_before() -> None:
         restored(*values(((6, 5), (7, 5))))
 
 
-@pytest.mark.parametrize("change", [{"llvm_opt": 1}, {"tune": True}, {"machine": "x86-64-v3"}])
+@pytest.mark.parametrize("change", [{"llvm_opt": 1}, {"tune": True}, {"exact_convolution": True}])
 def test_a_switch_that_decides_makes_another_entry(
     change: dict[str, str | int | bool], folder: Path
 ) -> None:

@@ -17,7 +17,7 @@ from typing import final
 
 import llvmlite.binding as llvm
 
-from graphc.backends.llvm_cpu.host import Target, host
+from graphc.backends.llvm_cpu.host import Target, chosen
 from graphc.backends.llvm_cpu.run.words import Located
 from graphc.errors import CompileError
 from graphc.knobs import current
@@ -71,9 +71,9 @@ def load(units: Sequence[Unit]) -> list[Code]:
     Raises:
         CompileError: LLVM refuses a module, or a function it calls does not exist.
     """
-    keys = [_key(unit, host()) for unit in units]
+    keys = [_key(unit, chosen()) for unit in units]
     missing = {key: unit for key, unit in zip(keys, units) if key not in _loaded}
-    made = objects(list(missing.values()), host())
+    made = objects(list(missing.values()), chosen())
     for (key, unit), data in zip(missing.items(), made):
         _loaded.setdefault(key, link(data, unit.names))
     return [_loaded[key] for key in keys]
