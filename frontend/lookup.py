@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeGuard, TypeVar, cast, runtime_checkable
 
 from graphc.errors import ArgumentError, UnknownNameError
 
@@ -56,12 +56,18 @@ def resolve(
     )
 
 
+@runtime_checkable
 class Configurable(Protocol):
     """An object that knows the arguments that make it again."""
 
     def get_config(self) -> dict[str, object]:
         """Those arguments."""
         ...
+
+
+def is_configurable(value: object) -> TypeGuard[Configurable]:
+    """Whether it is an object, not a class, with a `get_config`."""
+    return isinstance(value, Configurable) and not isinstance(value, type)
 
 
 def as_config(value: Configurable | None) -> Config | None:

@@ -23,6 +23,7 @@ from graphc.ir.dim import may_equal
 from graphc.ir.graph import Graph, graph, topological
 from graphc.ir.node import Node, Tensor
 from graphc.ir.tree import Tree, leaves, like
+from graphc.ops.control import without_labels
 from graphc.ops.leaf import placeholder_op
 from graphc.ops.variable import Variable
 from graphc.passes.options import Options
@@ -108,6 +109,8 @@ def function(
     results = _checked_outputs(outputs, label)
     pairs = _pairs(updates)
     news = [_check_update(v, t) for v, t in pairs]
+    plain = without_labels([*results, *news])
+    results, news = plain[: len(results)], plain[len(results) :]
     _check_once([v for v, _ in pairs])
     found = _variables([*results, *news], [v for v, _ in pairs])
     _check_closed([*results, *news], ins, label)
@@ -158,7 +161,7 @@ def simplify(outputs: Tree[Tensor], *, fast_math: bool = True) -> Tree[Tensor]:
     """
     flat = leaves(outputs)
     inputs = [t for n in topological(flat) if n.op is placeholder_op for t in n.outputs]
-    given = graph((*inputs, *_variables(flat, [])), flat)
+    given = graph((*inputs, *_variables(flat, [])), without_labels(flat))
     final, _, _ = optimise("simplify", given, Options(_evaluate, fast_math), ["contract_fma"])
     return like(outputs, final.outputs)  # pyright: ignore[reportReturnType]
 

@@ -70,5 +70,6 @@ EVALUATE: dict[Op, Callable[..., np.ndarray | Arrays]] = {
     control.call_op:       lambda *inputs, body, backward: body(*inputs),
     control.all_reduce_op: lambda x, *, kind: x,  # one process is the whole group
     control.after_op:      lambda x, other: x,
+    control.label_op:      lambda x, *, text, number: x,
 }
 # fmt: on

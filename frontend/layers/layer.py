@@ -1,50 +1,45 @@
-"""The base of all layers: weights, building on first use, calls in training and inference.
+"""The base of all layers: building on first use, calls in training and inference, configuration.
 
-A layer's weights and sublayers are what its attributes hold, directly or in lists, tuples and
-dicts. Nothing is registered: whatever `build` or `__init__` stored under `self` is found.
+What a layer holds is `members.py`, what it was made with `arguments.py`, how calls become a model
+`calls.py`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Self, Unpack, cast
 
-import numpy as np
-
 from graphc.dtypes import DTypeLike, as_dtype, float32
-from graphc.errors import ArgumentError, ModeError
+from graphc.errors import ModeError
 from graphc.frontend import constraints, effects, initializers, regularizers
 from graphc.frontend.eager import eager_on_arrays
-from graphc.frontend.lookup import as_config
 from graphc.frontend.naming import snake_case, unique_name
-from graphc.frontend.seeds import SeedGenerator
 from graphc.frontend.structure import map_arrays
+from graphc.ir.mode import evaluating_with
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree, tree_map
 from graphc.ops import convert
 from graphc.ops.leaf import placeholder
 from graphc.ops.variable import Variable, variable
 
+from . import masks
+from .arguments import arguments_of, plain
+from .calls import Call, Connection, only, remembered
+from .members import Holder, Rules, WeightRules, parts_of
 from .spec import BuildShape, InputSpec, LayerOptions, build_shape, check_input, check_options
 
 
-@dataclass(slots=True)
-class WeightRules:
-    """Penalties and constraints of a layer's own weights."""
-
-    regularizers: dict[Variable, regularizers.Regularizer] = field(default_factory=dict)
-    constraints: dict[Variable, constraints.Constraint] = field(default_factory=dict)
-
-
-class Layer:
+class Layer(Holder):
     """A function of tensors with weights.
 
     A subclass creates weights in `build(input_shape)` with `add_weight`, and says in
-    `call(inputs, training=...)` what it computes; `training` may be left out of `call`.
+    `call(inputs, training=..., mask=...)` what it computes; the last two may be left out of `call`.
+    `get_config` answers the arguments of `__init__`, so that `from_config` makes the layer again.
 
     >>> class Scale(Layer):
     ...     def build(self, input_shape):
@@ -59,12 +54,18 @@ class Layer:
 
     # What the layer computes: a method of the subclass, with the arguments that it needs.
     call: Callable[..., Tensor]
-    # Defaults of the class show that a subclass forgot super().__init__().
-    _name: str | None = None
-    built = False
     # Whether float inputs are converted to the layer's dtype.
     autocast = True
+    # Whether the mask of the input is that of the output.
+    supports_masking = False
+    # What `__init__` was called with.
+    _given: Mapping[str, object]
     input_spec: InputSpec | None = None
+
+    def __new__(cls, *given: object, **named: object) -> Self:
+        layer = super().__new__(cls)
+        layer._given = arguments_of(cls, given, named)
+        return layer
 
     def __init__(self, **options: Unpack[LayerOptions]) -> None:
         check_options(type(self).__name__, options)
@@ -77,26 +78,56 @@ class Layer:
         self.weight_rules = WeightRules()
         # The shape of the last output; known from the first call on.
         self.output_shape: BuildShape | None = None
+        self.symbolic_calls: list[Connection] = []
 
     # ------------------------------------------------------------------------ for subclasses
 
     def build(self, input_shape: BuildShape) -> None:
         """Create the weights for inputs of this shape."""
 
+    def declare(
+        self, name: str, initializer: initializers.Given, regularizer: regularizers.Given = None,
+        constraint: constraints.Given = None,
+    ) -> None:  # fmt: skip
+        """Say in `__init__` what `add_weight(shape, name=name)` will follow in `build`.
+
+        The layer has it as attributes, such as `kernel_initializer`.
+        """
+        rules = Rules(
+            initializers.get(initializer),
+            regularizers.get(regularizer),
+            constraints.get(constraint),
+        )
+        self.weight_rules.declared[name] = rules
+        vars(self)[f"{name}_initializer"] = rules.initializer
+        vars(self)[f"{name}_regularizer"] = rules.regularizer
+        vars(self)[f"{name}_constraint"] = rules.constraint
+
     def add_weight(
-        self, shape: Sequence[int] = (), initializer: initializers.Given = "glorot_uniform",
+        self, shape: Sequence[int] | None = None, initializer: initializers.Given | None = None,
         dtype: DTypeLike | None = None, trainable: bool = True,
         regularizer: regularizers.Given = None, constraint: constraints.Given = None,
         name: str = "weight",
     ) -> Variable:  # fmt: skip
-        """A new weight with its initial value; store it in an attribute of the layer."""
-        value = initializers.get(initializer)(tuple(shape), dtype or self.dtype)
+        """A new weight with its initial value; store it in an attribute of the layer.
+
+        What is not given is as `declare` said for this name, else glorot_uniform and no rules.
+        """
+        rules = self.weight_rules.declared.get(name)
+        start = initializer or (rules.initializer if rules else "glorot_uniform")
+        value = initializers.get(start)(tuple(shape or ()), dtype or self.dtype)
         weight = variable(value, name=f"{self.name}/{name}", trainable=trainable)
-        if (penalty := regularizers.get(regularizer)) is not None:
+        penalty = regularizers.get(regularizer) or (rules.regularizer if rules else None)
+        if penalty is not None:
             self.weight_rules.regularizers[weight] = penalty
-        if (rule := constraints.get(constraint)) is not None:
+        rule = constraints.get(constraint) or (rules.constraint if rules else None)
+        if rule is not None:
             self.weight_rules.constraints[weight] = rule
         return weight
+
+    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor]) -> Tensor | None:
+        """The mask of the output, from the mask of the inputs."""
+        return mask if self.supports_masking and isinstance(mask, Tensor) else None
 
     # ------------------------------------------------------------------------ calling
 
@@ -118,19 +149,39 @@ class Layer:
         self.build_once(tensors)
         if isinstance(tensors, Tensor):
             check_input(self.name, self.input_spec, tensors)
-        phase = _training.get() if training is None else training
-        if _takes_training(type(self)):
-            options["training"] = phase
-        token = _training.set(phase)
+        around = _phase.get()
+        phase = Phase(around.training if training is None else training, around.depth + 1)
+        token = _phase.set(phase)
         try:
-            result = self.call(tensors, *more, **options)
+            result = self.call(tensors, *more, **self._defaults(tensors, options, phase.training))
         finally:
-            _training.reset(token)
-        if isinstance(result, Tensor):
-            self.output_shape = build_shape(result.shape)
+            _phase.reset(token)
+        self._finish(tensors, result)
+        if around.depth:
+            return result
+        said = {} if training is None else {"training": training}
+        return cast(Tensor, remembered(Call(self, (tensors, *more), {**options, **said}), result))
+
+    def _finish(self, inputs: Tree[Tensor], result: Tensor) -> None:
+        """What a result means for the layer: its shape, its mask, what its activity costs."""
+        if not isinstance(result, Tensor):
+            return
+        self.output_shape = build_shape(result.shape)
+        masks.set_mask(result, self.compute_mask(inputs, _masks(inputs)))
         if self.activity_regularizer is not None:
             effects.add_loss(self.activity_regularizer(result))
-        return result
+
+    def _defaults(
+        self, tensors: Tree[Tensor], options: Mapping[str, object], training: bool
+    ) -> dict[str, object]:
+        """The options of a call with those that follow from where it is made."""
+        wanted = _parameters(type(self))
+        found = dict(options)
+        if "training" in wanted:
+            found["training"] = training
+        if "mask" in wanted and found.get("mask") is None:
+            found["mask"] = _masks(tensors)
+        return found
 
     def build_once(self, tensors: Tree[Tensor]) -> None:
         """Build for the shapes of these inputs, unless the layer is built."""
@@ -149,91 +200,41 @@ class Layer:
         wanted = self.autocast and tensor.dtype.is_float
         return convert.cast(tensor, self.dtype) if wanted else tensor
 
-    # ------------------------------------------------------------------------ what it holds
-
-    @property
-    def name(self) -> str:
-        """The layer's name, such as dense_1."""
-        return self._name or type(self).__name__
-
-    @property
-    def sublayers(self) -> list[Layer]:
-        """The layers that attributes hold."""
-        return [m for m in _members(vars(self)) if isinstance(m, Layer)]
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All weights, in the order in which attributes hold them."""
-        return _unique(_weights(self, set()))
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes; none while `trainable` is False."""
-        frozen = _frozen(self)
-        return [w for w in self.weights if w not in frozen]
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training does not change by gradients."""
-        frozen = _frozen(self)
-        return [w for w in self.weights if w in frozen]
-
-    @property
-    def variables(self) -> list[Variable]:
-        """All weights, and the counters of random layers."""
-        counters = [s.state for part in _walk(self) for s in _seeds(part)]
-        return _unique([*self.weights, *counters])
-
-    trainable_variables = trainable_weights
-    non_trainable_variables = non_trainable_weights
-
     @property
     def losses(self) -> list[Tensor]:
         """The penalties of regularized weights, one each."""
-        return [r(w) for p in _walk(self) for w, r in p.weight_rules.regularizers.items()]
+        return [r(w) for p in parts_of(self) for w, r in p.weight_rules.regularizers.items()]
 
     @property
     def weight_constraints(self) -> dict[Variable, constraints.Constraint]:
         """The constraints of all weights that have one."""
-        return {w: c for p in _walk(self) for w, c in p.weight_rules.constraints.items()}
-
-    def get_weights(self) -> list[np.ndarray]:
-        """The values of all weights."""
-        return [w.numpy() for w in self.weights]
-
-    def set_weights(self, values: Sequence[object]) -> None:
-        """Give all weights values, in the order of `weights`."""
-        weights = self.weights
-        if len(values) != len(weights):
-            raise ArgumentError(
-                f"{self.name} has {len(weights)} weights",
-                received=f"{len(values)} values",
-                expected=", ".join(f"{w.name} {w.shape}" for w in weights) or "none",
-                fix="build the layer first, by calling it" if not self.built else None,
-            )
-        for weight, value in zip(weights, values):
-            weight.assign(np.asarray(value))
-
-    def count_params(self) -> int:
-        """The number of elements in all weights."""
-        return sum(int(w.storage.size) for w in self.weights)
+        return {w: c for p in parts_of(self) for w, c in p.weight_rules.constraints.items()}
 
     # ------------------------------------------------------------------------ description
 
     def get_config(self) -> dict[str, object]:
-        """The arguments that make this layer again, without its weights."""
-        config: dict[str, object] = {"name": self.name, "trainable": self.trainable}
-        config["dtype"] = self.dtype.name
-        if self.declared_shape is not None:
-            config["input_shape"] = self.declared_shape[1:]
-        if self.activity_regularizer is not None:
-            config["activity_regularizer"] = as_config(self.activity_regularizer)
-        return config
+        """The arguments that make this layer again, without its weights.
+
+        An argument that is kept in an attribute of its name is as it is now.
+        """
+        names = {"name": None, "trainable": None, "dtype": None, **self._given}
+        own = {"name": self.name, "trainable": self.trainable, **vars(self)}
+        return {n: plain(own.get(n, value), self.name) for n, value in names.items()}
 
     @classmethod
     def from_config(cls, config: Mapping[str, object]) -> Self:
         """A layer from what `get_config` gave."""
         return cls(**config)  # pyright: ignore[reportArgumentType]
+
+    @property
+    def input(self) -> Tree[Tensor]:
+        """What the layer was called with, if that was once: where a smaller model may begin."""
+        return only(self).call.arguments[0]  # pyright: ignore[reportReturnType]
+
+    @property
+    def output(self) -> Tree[Tensor]:
+        """What the layer answered: where a smaller model may end."""
+        return only(self).result
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -241,70 +242,53 @@ class Layer:
 
 # ---------------------------------------------------------------------------- calls
 
-_training: ContextVar[bool] = ContextVar("training phase", default=False)
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Where a call is made: in training or not, and inside of how many other calls."""
+
+    training: bool = False
+    depth: int = 0
+
+
+_OUTSIDE = Phase()
+_phase: ContextVar[Phase] = ContextVar("phase of calls", default=_OUTSIDE)
+
+
+@contextmanager
+def inside_of_calls() -> Iterator[None]:
+    """Calls inside are as if a layer made them: nothing remembers them."""
+    token = _phase.set(Phase(depth=1))
+    try:
+        yield
+    finally:
+        _phase.reset(token)
+
+
+@contextmanager
+def outside_of_calls() -> Iterator[None]:
+    """Calls inside are as if the user made them: remembered, not in training, with no effects."""
+    token = _phase.set(_OUTSIDE)
+    try:
+        with evaluating_with(None), effects.collecting_effects():
+            yield
+    finally:
+        _phase.reset(token)
+
+
+def _masks(tensors: Tree[Tensor]) -> Tree[Tensor]:
+    return tree_map(masks.mask_of, tensors)  # pyright: ignore[reportReturnType]
 
 
 @cache
-def _takes_training(kind: type[Layer]) -> bool:
+def _parameters(kind: type[Layer]) -> frozenset[str]:
+    """What `call` takes; a `call` that takes any option takes `training`."""
     method = next((vars(k)["call"] for k in kind.__mro__ if "call" in vars(k)), None)
     if method is None:
         raise ModeError(
             f"{kind.__name__} does not say what it computes",
             fix="define call(self, inputs) or call(self, inputs, training)",
         )
-    parameters = inspect.signature(method).parameters.values()
-    return any(p.name == "training" or p.kind is p.VAR_KEYWORD for p in parameters)
-
-
-# ---------------------------------------------------------------------------- walking
-
-Member = Variable | Layer | SeedGenerator
-
-
-def _members(value: object) -> Iterator[Member]:
-    """What an attribute holds that matters here, in order."""
-    if isinstance(value, Member):
-        yield value
-    elif isinstance(value, Mapping):
-        for entry in value.values():
-            yield from _members(entry)
-    elif isinstance(value, tuple | list):
-        for entry in value:
-            yield from _members(entry)
-
-
-def _walk(layer: Layer) -> list[Layer]:
-    """The layer and all layers in it, each once."""
-    found: dict[Layer, None] = {}
-    stack = [layer]
-    while stack:
-        part = stack.pop()
-        if part not in found:
-            found[part] = None
-            stack.extend(reversed(part.sublayers))
-    return list(found)
-
-
-def _weights(layer: Layer, seen: set[Layer]) -> Iterator[Variable]:
-    if layer in seen:
-        return
-    seen.add(layer)
-    for member in _members(vars(layer)):
-        if isinstance(member, Variable):
-            yield member
-        elif isinstance(member, Layer):
-            yield from _weights(member, seen)
-
-
-def _frozen(layer: Layer) -> set[Variable]:
-    """The weights that are not trainable themselves, or lie in a layer that is not."""
-    whole = {w for part in _walk(layer) if not part.trainable for w in part.weights}
-    return whole | {w for w in layer.weights if not w.trainable}
-
-
-def _seeds(layer: Layer) -> list[SeedGenerator]:
-    return [m for m in _members(vars(layer)) if isinstance(m, SeedGenerator)]
-
-
-def _unique(items: Iterable[Variable]) -> list[Variable]:
-    return list(dict.fromkeys(items))
+    parameters = inspect.signature(method).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return frozenset(parameters) | (frozenset({"training"}) if takes_any else frozenset())

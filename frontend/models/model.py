@@ -3,39 +3,117 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Unpack
+from typing import Unpack, cast
 
 import numpy as np
 
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, ModeError, UnknownNameError
 from graphc.frontend import losses, metrics, optimizers
 from graphc.frontend.layers.layer import Layer
-from graphc.frontend.layers.spec import LayerOptions
+from graphc.frontend.layers.spec import LayerOptions, build_shape
+from graphc.frontend.naming import unique_name
 from graphc.frontend.training.batches import examples
 from graphc.frontend.training.history import History
 from graphc.frontend.training.means import Means
 from graphc.frontend.training.steps import Objective
 from graphc.frontend.training.trainer import Schedule, Trainer
-from graphc.ir.tree import Tree
+from graphc.ir.node import Tensor
+from graphc.ir.tree import Tree, leaves
 
 from .summary import summary_text
+from .wiring import Wiring
 
 
 class Model(Layer):
     """A layer with `compile`, `fit`, `evaluate`, `predict` and `summary`.
 
-    Subclasses hold layers in attributes and say in `call` how they are connected. One compiled
-    training step serves every batch size, the last partial batch of an epoch included.
+    It is made from `inputs` and the `outputs` that layers answered for them, tensors or nested
+    lists and dicts of them; or a subclass holds layers in attributes and says in `call` how they
+    are connected. One compiled training step serves every batch size, the last partial batch of an
+    epoch included.
+
+    >>> from graphc.frontend.layers import Add, Dense, Input
+    >>> x = Input((8,))
+    >>> wide = Dense(8, activation="relu")(x)
+    >>> model = Model(x, Dense(2)(Add()([x, wide])))
+    >>> [layer.name for layer in model.layers], model.count_params()
+    (['dense', 'add', 'dense_1'], 90)
     """
 
-    def __init__(self, **options: Unpack[LayerOptions]) -> None:
+    def __init__(
+        self, inputs: Tree[Tensor] = None, outputs: Tree[Tensor] = None,
+        **options: Unpack[LayerOptions],
+    ) -> None:  # fmt: skip
+        if inputs is not None and type(self) is Model:
+            options.setdefault("name", unique_name("functional"))
         super().__init__(**options)
         self.trainer = Trainer(self, target=None, run_eagerly=False)
+        self.wiring: Wiring | None = None
+        if (inputs is None) != (outputs is None):
+            raise ArgumentError("a model has inputs and outputs", fix="Model(inputs, outputs)")
+        if inputs is not None:
+            self.wire(inputs, outputs)
+            self.wired_layers = self._wired().layers
+
+    def wire(self, inputs: Tree[Tensor], outputs: Tree[Tensor]) -> None:
+        """Make the model what leads from the inputs to the outputs."""
+        self.wiring = Wiring(inputs, outputs)
+        self.built = True
+        if isinstance(outputs, Tensor):
+            self.output_shape = build_shape(outputs.shape)
+
+    def call(self, inputs: Tree[Tensor]) -> Tensor:
+        if self.wiring is None:
+            raise ModeError(
+                f"{type(self).__name__} does not say what it computes",
+                fix="define call(self, inputs), or give Model inputs and outputs",
+            )
+        return cast(Tensor, self.wiring.run(inputs))
 
     @property
     def layers(self) -> list[Layer]:
         """The layers that the model is made of."""
         return self.sublayers
+
+    @property
+    def inputs(self) -> list[Tensor]:
+        """The symbolic inputs, of a model that was made from tensors or has a known input."""
+        return leaves(self._wired().inputs)
+
+    @property
+    def outputs(self) -> list[Tensor]:
+        """The symbolic outputs."""
+        return leaves(self._wired().outputs)
+
+    @property
+    def input(self) -> Tree[Tensor]:
+        return self._wired().inputs
+
+    @property
+    def output(self) -> Tree[Tensor]:
+        return self._wired().outputs
+
+    def _wired(self) -> Wiring:
+        if self.wiring is None:
+            raise ModeError(
+                f"{self.name} has no symbolic inputs and outputs",
+                fix="give the first layer an input_shape, or make it as Model(inputs, outputs)",
+            )
+        return self.wiring
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of that name or at that position."""
+        if (name is None) == (index is None):
+            raise ArgumentError("a layer has a name or an index", received=f"{name}, {index}")
+        if index is not None:
+            return self.layers[index]
+        found = [layer for layer in self.layers if layer.name == name]
+        if not found:
+            names = ", ".join(layer.name for layer in self.layers)
+            raise UnknownNameError(
+                f"no layer of {self.name} has that name", received=repr(name), expected=names
+            )
+        return found[0]
 
     def compile(
         self, optimizer: optimizers.Given = "rmsprop", loss: losses.Given | None = None,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Unpack, final
+from typing import Unpack, cast, final
 
 from graphc.errors import ArgumentError
-from graphc.frontend.layers.layer import Layer
-from graphc.frontend.layers.shaping import InputLayer
+from graphc.frontend.layers.layer import Layer, outside_of_calls
+from graphc.frontend.layers.shaping import Input, InputLayer
 from graphc.frontend.layers.spec import BuildShape, LayerOptions, build_shape
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree
-from graphc.ops.leaf import placeholder
 
 from .model import Model
 
@@ -34,6 +33,8 @@ class Sequential(Model):
     ) -> None:
         super().__init__(**options)
         self.stack: list[Layer] = []
+        # The symbolic input and the outputs of the layers, as soon as the input is known.
+        self.chain: list[Tensor] = []
         for layer in layers:
             self.add(layer)
 
@@ -55,30 +56,47 @@ class Sequential(Model):
         if not self.stack and layer.declared_shape is not None:
             self.dtype, self.declared_shape = layer.dtype, layer.declared_shape
         self.stack.append(layer)
-        if self.declared_shape is not None:
+        if self.chain:
+            self._extend(layer)
+        elif self.declared_shape is not None:
             self.build(self.declared_shape)
 
     def pop(self) -> Layer:
         """Take the last layer away."""
         if not self.stack:
             raise ArgumentError("the model has no layers")
-        return self.stack.pop()
+        layer = self.stack.pop()
+        if len(self.chain) > 1:
+            self.chain.pop()
+            layer.symbolic_calls.pop()
+            self._wire()
+        return layer
 
     def build(self, input_shape: BuildShape) -> None:
         """Build all layers for inputs of this shape, in the model's dtype."""
-        output = self.call(placeholder(input_shape, self.dtype))
-        self.output_shape = build_shape(output.shape)
-        self.declared_shape, self.built = input_shape, True
+        self.declared_shape = input_shape
+        self.chain = [Input(input_shape[1:], input_shape[0], self.dtype)]
+        for layer in self.layers:
+            self._extend(layer)
+        self._wire()
 
     def build_once(self, tensors: Tree[Tensor]) -> None:
-        # The layers build themselves in the call that follows, with the dtype of the data.
         if not self.built and isinstance(tensors, Tensor):
-            self.declared_shape, self.built = build_shape(tensors.shape), True
+            self.dtype = tensors.dtype if not tensors.dtype.is_float else self.dtype
+            self.build((None, *build_shape(tensors.shape)[1:]))
 
-    def call(self, inputs: Tensor) -> Tensor:
+    def call(self, inputs: Tree[Tensor]) -> Tensor:
         for layer in self.stack:
             inputs = layer(inputs)
-        return inputs
+        return cast(Tensor, inputs)
+
+    def _extend(self, layer: Layer) -> None:
+        with outside_of_calls():
+            self.chain.append(layer(self.chain[-1]))
+        self._wire()
+
+    def _wire(self) -> None:
+        self.wire(self.chain[0], self.chain[-1])
 
     def get_config(self) -> dict[str, object]:
         parts = [{"class_name": type(p).__name__, "config": p.get_config()} for p in self.stack]

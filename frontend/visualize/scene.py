@@ -1,7 +1,7 @@
 """What is drawn: results by name, new values of variables, and groups of nodes with a frame.
 
-The groups of a function are its kernels, as its plan has them; those of a Sequential model are its
-layers. What the picture shows of all this is in picture.py.
+The groups of a function are its kernels, as its plan has them; those of a model made from
+layers are the layers. What the picture shows of all this is in picture.py.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from graphc.compiler import Function
 from graphc.debug.count import Work, work_of
 from graphc.errors import ArgumentError
-from graphc.frontend.layers.layer import Layer
-from graphc.frontend.models.sequential import Sequential
+from graphc.frontend.layers.layer import Layer, inside_of_calls
+from graphc.frontend.models.model import Model
+from graphc.frontend.models.wiring import Wiring
 from graphc.ir.graph import Graph, graph, topological
 from graphc.ir.node import Node, Tensor
 from graphc.ir.tree import Tree, leaves
@@ -56,8 +57,10 @@ def scene_of(what: Drawable, kernels: bool = True) -> Scene:
     """
     if isinstance(what, Function):
         return _of_function(what, kernels)
+    if isinstance(what, Model) and what.wiring is not None:
+        return _of_model(what, what.wiring, kernels)
     if isinstance(what, Layer):
-        return _of_layer(what, kernels)
+        return _of_layer(what)
     if isinstance(what, Graph):
         outputs = tuple((f"output {i}", t) for i, t in enumerate(what.outputs))
         return Scene("", what.inputs, outputs)
@@ -96,23 +99,31 @@ def _of_function(what: Function, kernels: bool) -> Scene:
     return Scene(what.name, program.inputs, outputs, updates, groups)
 
 
-def _of_layer(what: Layer, frames: bool) -> Scene:
+def _of_layer(what: Layer) -> Scene:
     if what.declared_shape is None:
         raise ArgumentError(
             f"the shape of the input of {what.name} is not known",
             fix="give the first layer an input_shape, or draw(model(placeholder(shape)))",
         )
     x = leaf.placeholder(what.declared_shape, what.dtype, name="input")
-    if not isinstance(what, Sequential):
+    with inside_of_calls():
         return Scene(what.name, (x,), tuple(_named(what(x, training=False), "")))
-    y, groups = x, []
-    for i, part in enumerate(what.stack):
-        before = set(topological([y]))
-        y = part(y, training=False)
-        new = [n for n in topological([y]) if n not in before and "leaf" not in n.op.traits]
-        groups.append(_layer(f"f{i}", part, new))
+
+
+def _of_model(model: Model, wiring: Wiring, frames: bool) -> Scene:
+    """A model that was made from tensors, with a frame around each layer."""
+    groups: list[Group] = []
+    seen: set[Node] = set()
+
+    def met(part: Layer, results: list[Tensor]) -> None:
+        new = [n for n in topological(results) if n not in seen and "leaf" not in n.op.traits]
+        seen.update(new)
+        groups.append(_layer(f"f{len(groups)}", part, new))
+
+    with inside_of_calls():
+        outputs = wiring.run(wiring.inputs, met)
     found = tuple(groups) if frames else ()
-    return Scene(what.name, (x,), (("output", y),), (), found, "layer")
+    return Scene(model.name, tuple(model.inputs), tuple(_named(outputs, "")), (), found, "layer")
 
 
 def _layer(key: str, part: Layer, nodes: Sequence[Node]) -> Group:

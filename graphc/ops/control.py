@@ -1,4 +1,4 @@
-"""Loops and branches whose bodies are graphs, calls with their own derivative, all_reduce, after.
+"""Loops and branches whose bodies are graphs, calls with their own derivative, all_reduce, labels.
 
 A body is traced once into a closed `Graph`: what it uses from outside becomes an extra input, and
 whatever in the body of a loop depends on no input of the body is computed once, outside. Attributes
@@ -12,6 +12,7 @@ say how the inputs are made up:
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import cast
@@ -19,7 +20,7 @@ from typing import cast
 from graphc import dtypes
 from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.ir.dim import Size, may_equal
-from graphc.ir.graph import Graph, depends_on, graph, substitute, topological
+from graphc.ir.graph import Graph, depends_on, graph, rewrite, substitute, topological
 from graphc.ir.mode import build, inside_region, is_eager
 from graphc.ir.node import Node, Op, Tensor, TensorType, recording_nodes
 from graphc.ir.tree import Tree, leaves, like, tree_map
@@ -68,7 +69,8 @@ cond_op = Op("cond", _infer_cond, traits=_CONTROL)
 call_op = Op("call", _infer_call, traits=_CONTROL)
 all_reduce_op = Op("all_reduce", lambda x, *, kind: x.type)
 after_op = Op("after", lambda x, other: x.type)
-OPS = (scan_op, while_op, cond_op, call_op, all_reduce_op, after_op)
+label_op = Op("label", lambda x, *, text, number: x.type)
+OPS = (scan_op, while_op, cond_op, call_op, all_reduce_op, after_op, label_op)
 
 # ---------------------------------------------------------------------------- public functions
 
@@ -184,6 +186,25 @@ def after(x: TensorLike, other: TensorLike) -> Tensor:
     """x; what reads it is computed when `other` is known, and is not what reads x itself."""
     return build(after_op, (as_tensor(x), as_tensor(other)), {})[0]
 
+
+def label(x: TensorLike, text: str) -> Tensor:
+    """x under a name: a tensor of its own, unlike any other; compiled functions know no labels.
+
+    >>> x = leaf.zeros((3,))
+    >>> label(x, "zeros") is x, label(x, "zeros") is label(x, "zeros")
+    (False, False)
+    """
+    return build(label_op, (as_tensor(x),), {"text": text, "number": next(_labels)})[0]
+
+
+def without_labels(outputs: Sequence[Tensor]) -> list[Tensor]:
+    """The same tensors with nothing labelled below them."""
+    if not any(node.op is label_op for node in topological(outputs)):
+        return list(outputs)
+    return rewrite(outputs, lambda node, inputs: inputs if node.op is label_op else None)
+
+
+_labels = itertools.count()
 
 # ---------------------------------------------------------------------------- tracing
 

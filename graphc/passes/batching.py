@@ -11,7 +11,7 @@ from typing import NamedTuple
 from graphc.ir.dim import Shape, Size
 from graphc.ir.graph import topological
 from graphc.ir.node import AttrValue, Node, Op, Tensor, apply
-from graphc.ops import conv, convert, elementwise, index, matmul, movement, reduce
+from graphc.ops import control, conv, convert, elementwise, index, matmul, movement, reduce
 from graphc.ops.convert import broadcast_to
 
 
@@ -152,6 +152,7 @@ _RULES: dict[Op, Callable[[Row], Tensor | None]] = {
     **{op: _pointwise for op in elementwise.OPS if "elementwise" in op.traits},
     convert.cast_op: _pointwise,
     elementwise.stop_gradient_op: _pointwise,
+    control.label_op: _pointwise,
     convert.broadcast_to_op: _broadcast,
     matmul.dot_general_op: _dot_general,
     conv.conv_op: _conv,

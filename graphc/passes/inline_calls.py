@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc.ir.graph import Graph, graph, inline, rewrite
 from graphc.ir.node import Node, Tensor
-from graphc.ops.control import call_op
+from graphc.ops.control import call_op, label_op
 from graphc.ops.elementwise import stop_gradient_op
 
 from .options import Options
@@ -12,22 +12,23 @@ from .regions import everywhere, region
 
 
 def inline_calls(given: Graph, options: Options) -> Graph:
-    """Calls with a derivative of their own, and stops of gradients, are no longer needed.
+    """Calls with a derivative of their own, stops of gradients and labels are no longer needed.
 
     call(x, body={p -> sin(p)})  ->  sin(x)
     stop_gradient(x)             ->  x
+    label(x, text="input")       ->  x
     """
     return everywhere(given, _inlined)
 
 
 def _inlined(given: Graph) -> Graph:
-    if not any(n.op is call_op or n.op is stop_gradient_op for n in given.nodes):
+    if not any(n.op in (call_op, stop_gradient_op, label_op) for n in given.nodes):
         return given
     return graph(given.inputs, rewrite(given.outputs, _replace))
 
 
 def _replace(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-    if node.op is stop_gradient_op:
+    if node.op in (stop_gradient_op, label_op):
         return inputs
     if node.op is not call_op:
         return None

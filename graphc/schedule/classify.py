@@ -37,7 +37,9 @@ UNKNOWN = 256  # what an unknown size counts for when amounts of work are compar
 SMALL = 8  # how many times smaller than the work that reads it a value is worth a kernel
 ROW = 16384  # elements of a row that one work item may reduce and read again
 
-_SAME = (elementwise.stop_gradient_op, control.all_reduce_op, control.after_op)
+_SAME = (
+    elementwise.stop_gradient_op, control.all_reduce_op, control.after_op, control.label_op,
+)  # fmt: skip
 # fmt: off
 _KINDS: dict[Op, Kind] = {
     **dict.fromkeys((leaf.full_op, leaf.iota_op, leaf.size_of_op), "free"),

@@ -197,6 +197,7 @@ _all = control.all_reduce
 for _kind in ("sum", "mean", "max", "min"):
     sample(control.all_reduce_op, _kind, lambda x, k=_kind: _all(x, k) * x, (3, 2))
 sample(control.after_op, "", lambda x, y: elementwise.sin(control.after(x, y)) * y, (3, 2), (3, 2))
+sample(control.label_op, "", lambda x: elementwise.sin(control.label(x, "x")) * x, (3, 2))
 # fmt: on
 
 tanh, sin, exp = elementwise.tanh, elementwise.sin, elementwise.exp

@@ -1,0 +1,147 @@
+"""What a layer holds: weights, other layers and random seeds.
+
+They are what its attributes hold, directly or in lists, tuples and dicts. Nothing is registered:
+whatever `build` or `__init__` stored under `self` is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from graphc.errors import ArgumentError
+from graphc.frontend import constraints, initializers, regularizers
+from graphc.frontend.seeds import SeedGenerator
+from graphc.ops.variable import Variable
+
+if TYPE_CHECKING:
+    from .layer import Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a weight begins, what is added to the loss for it, and what it must fulfil."""
+
+    initializer: initializers.Initializer
+    regularizer: regularizers.Regularizer | None
+    constraint: constraints.Constraint | None
+
+
+@dataclass(slots=True)
+class WeightRules:
+    """Penalties and constraints of a layer's own weights; rules of those that are to be made."""
+
+    regularizers: dict[Variable, regularizers.Regularizer] = field(default_factory=dict)
+    constraints: dict[Variable, constraints.Constraint] = field(default_factory=dict)
+    declared: dict[str, Rules] = field(default_factory=dict)
+
+
+class Holder:
+    """The weights of a layer and of the layers in it; the base of `Layer`."""
+
+    trainable = True
+    built = False
+    # Defaults of the class show that a subclass forgot super().__init__().
+    _name: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The layer's name, such as dense_1."""
+        return self._name or type(self).__name__
+
+    @property
+    def sublayers(self) -> list[Layer]:
+        """The layers that attributes hold."""
+        return cast("list[Layer]", [m for m in _members(vars(self)) if isinstance(m, Holder)])
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, in the order in which attributes hold them."""
+        return list(dict.fromkeys(_weights(self, set())))
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes; none while `trainable` is False."""
+        frozen = self._frozen()
+        return [w for w in self.weights if w not in frozen]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training does not change by gradients."""
+        frozen = self._frozen()
+        return [w for w in self.weights if w in frozen]
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All weights, and the counters of random layers."""
+        seeds = [
+            m for p in parts_of(self) for m in _members(vars(p)) if isinstance(m, SeedGenerator)
+        ]
+        return list(dict.fromkeys([*self.weights, *(s.state for s in seeds)]))
+
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The values of all weights."""
+        return [w.numpy() for w in self.weights]
+
+    def set_weights(self, values: Sequence[object]) -> None:
+        """Give all weights values, in the order of `weights`."""
+        weights = self.weights
+        if len(values) != len(weights):
+            raise ArgumentError(
+                f"{self.name} has {len(weights)} weights",
+                received=f"{len(values)} values",
+                expected=", ".join(f"{w.name} {w.shape}" for w in weights) or "none",
+                fix="build the layer first, by calling it" if not self.built else None,
+            )
+        for weight, value in zip(weights, values):
+            weight.assign(np.asarray(value))
+
+    def count_params(self) -> int:
+        """The number of elements in all weights."""
+        return sum(int(w.storage.size) for w in self.weights)
+
+    def _frozen(self) -> set[Variable]:
+        """The weights that are not trainable themselves, or lie in a layer that is not."""
+        whole = {w for part in parts_of(self) if not part.trainable for w in part.weights}
+        return whole | {w for w in self.weights if not w.trainable}
+
+
+def parts_of(layer: Holder) -> list[Layer]:
+    """The layer and all layers in it, each once."""
+    found: dict[Layer, None] = {}
+    stack = [cast("Layer", layer)]
+    while stack:
+        part = stack.pop()
+        if part not in found:
+            found[part] = None
+            stack.extend(reversed(part.sublayers))
+    return list(found)
+
+
+def _members(value: object) -> Iterator[Variable | Holder | SeedGenerator]:
+    """What an attribute holds that matters here, in order."""
+    if isinstance(value, Variable | Holder | SeedGenerator):
+        yield value
+    elif isinstance(value, Mapping):
+        for entry in value.values():
+            yield from _members(entry)
+    elif isinstance(value, tuple | list):
+        for entry in value:
+            yield from _members(entry)
+
+
+def _weights(layer: Holder, seen: set[Holder]) -> Iterator[Variable]:
+    if layer in seen:
+        return
+    seen.add(layer)
+    for member in _members(vars(layer)):
+        if isinstance(member, Variable):
+            yield member
+        elif isinstance(member, Holder):
+            yield from _weights(member, seen)
