@@ -18,7 +18,7 @@ from graphc.ir.mode import evaluating_with, is_eager
 from graphc.ir.node import Node
 from graphc.target import backend
 
-from .structure import has_tensor
+from .structure import has_symbolic
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,12 +45,13 @@ def eager(target: str | None = None) -> Iterator[None]:
 def eager_on_arrays(function: Callable[P, R]) -> Callable[P, R]:
     """Make a function of tensors compute at once when it is called with arrays, lists or numbers.
 
-    A call with any Tensor is left as it is, so building graphs never computes by accident.
+    A call with a symbolic tensor is left as it is, so building graphs never computes by accident;
+    tensors that were computed themselves count as arrays.
     """
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        if is_eager() or has_tensor((*args, *kwargs.values())):
+        if is_eager() or has_symbolic((*args, *kwargs.values())):
             return function(*args, **kwargs)
         with eager():
             return function(*args, **kwargs)

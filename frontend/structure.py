@@ -6,7 +6,7 @@ arrays; this file decides which is meant.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -39,8 +39,21 @@ def holds_arrays(value: object) -> bool:
 
 def has_tensor(value: object) -> bool:
     """Whether there is a Tensor in nested tuples, lists and dicts."""
+    return any(isinstance(part, Tensor) for part in _parts(value))
+
+
+def has_symbolic(value: object) -> bool:
+    """Whether there is a Tensor that eager mode did not compute."""
+    tensors = (part for part in _parts(value) if isinstance(part, Tensor))
+    return any("leaf" in t.node.op.traits or t.concrete() is None for t in tensors)
+
+
+def _parts(value: object) -> Iterator[object]:
     if isinstance(value, dict):
-        return any(map(has_tensor, value.values()))
-    if isinstance(value, tuple | list):
-        return any(map(has_tensor, value))
-    return isinstance(value, Tensor)
+        for entry in value.values():
+            yield from _parts(entry)
+    elif isinstance(value, tuple | list):
+        for entry in value:
+            yield from _parts(entry)
+    else:
+        yield value

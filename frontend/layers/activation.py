@@ -28,6 +28,3 @@ class Activation(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         return self.activation(inputs)
-
-    def get_config(self) -> dict[str, object]:
-        return {**super().get_config(), "activation": activations.name_of(self.activation)}

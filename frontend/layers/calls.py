@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
 from graphc.errors import ModeError
+from graphc.frontend.masks import mask_of, set_mask
 from graphc.ir.node import Node, Tensor
 from graphc.ir.tree import Tree, leaves, like, tree_map
 from graphc.ops import control
-
-from . import masks
 
 if TYPE_CHECKING:
     from .layer import Layer
@@ -45,7 +44,7 @@ class Connection:
         """The results, as the layer answered them."""
         found = [r() for r in self._results]
         if any(t is None for t in found):
-            raise ModeError(f"nothing that uses the output of {self.call.layer.name} is left")
+            raise ModeError(f"nothing uses the output of {self.call.layer.name} any more")
         return like(self._form, found)  # pyright: ignore[reportReturnType]
 
 
@@ -64,7 +63,7 @@ def remembered(call: Call, result: Tree[Tensor]) -> Tree[Tensor]:
 
 
 def call_of(node: Node) -> tuple[Call, int] | None:
-    """The call that made the output of a node, and which of its outputs it is."""
+    """The call whose output a node is, and which of its outputs."""
     return _calls.get(node)
 
 
@@ -74,12 +73,11 @@ def only(layer: Layer) -> Connection:
     Raises:
         ModeError: there is none, or there are several.
     """
-    if len(layer.symbolic_calls) != 1:
+    count = len(layer.symbolic_calls)
+    if count != 1:
         raise ModeError(
-            f"{layer.name} has been called on {len(layer.symbolic_calls)} symbolic inputs, not on one",
-            fix="build the model first, with an Input or an input_shape"
-            if not layer.symbolic_calls
-            else "name the tensors themselves",
+            f"{layer.name} has been called on {count} symbolic inputs, not on one",
+            fix="call it once on an Input, or give the model an input_shape",
         )
     return layer.symbolic_calls[0]
 
@@ -87,5 +85,6 @@ def only(layer: Layer) -> Connection:
 def _labelled(call: Call, result: Tensor, position: int) -> Tensor:
     fresh = control.label(result, call.layer.name)
     _calls[fresh.node] = call, position
-    masks.set_mask(fresh, masks.mask_of(result))
+    if (mask := mask_of(result)) is not None:
+        set_mask(fresh, mask)
     return fresh

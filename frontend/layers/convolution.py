@@ -6,7 +6,6 @@ from typing import Unpack, final
 
 from graphc.errors import ArgumentError
 from graphc.frontend import activations, constraints, initializers, regularizers
-from graphc.frontend.lookup import as_config
 from graphc.ir.node import Tensor
 from graphc.ops import convert, convolution, elementwise, movement
 from graphc.ops.window import Ints, is_channels_last, spread
@@ -56,12 +55,8 @@ class Conv2D(Layer):
         self.padding, self.data_format = padding, data_format
         self.channels_last = is_channels_last(data_format)
         self.activation = activations.get(activation)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self.declare("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.declare("bias", bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: BuildShape) -> None:
         axis = -1 if self.channels_last else 1
@@ -70,15 +65,10 @@ class Conv2D(Layer):
             raise ArgumentError(
                 f"groups of {self.name} divide the channels", received=(channels, self.groups)
             )
-        self.kernel = self.add_weight(
-            (*self.kernel_size, channels // self.groups, self.filters), self.kernel_initializer,
-            name="kernel", regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
-        )  # fmt: skip
+        shape = (*self.kernel_size, channels // self.groups, self.filters)
+        self.kernel = self.add_weight(shape, name="kernel")
         if self.use_bias:
-            self.bias = self.add_weight(
-                (self.filters,), self.bias_initializer, name="bias",
-                regularizer=self.bias_regularizer, constraint=self.bias_constraint,
-            )  # fmt: skip
+            self.bias = self.add_weight((self.filters,), name="bias")
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -90,23 +80,3 @@ class Conv2D(Layer):
             shape = (-1,) if self.channels_last else (-1, *(1,) * self.rank)
             y = elementwise.add(y, movement.reshape(self.bias, shape))
         return self.activation(y)
-
-    def get_config(self) -> dict[str, object]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
-            "groups": self.groups,
-            "activation": activations.name_of(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": as_config(self.kernel_initializer),
-            "bias_initializer": as_config(self.bias_initializer),
-            "kernel_regularizer": as_config(self.kernel_regularizer),
-            "bias_regularizer": as_config(self.bias_regularizer),
-            "kernel_constraint": as_config(self.kernel_constraint),
-            "bias_constraint": as_config(self.bias_constraint),
-        }

@@ -18,6 +18,7 @@ from graphc.dtypes import DTypeLike, as_dtype, float32
 from graphc.errors import ModeError
 from graphc.frontend import constraints, effects, initializers, regularizers
 from graphc.frontend.eager import eager_on_arrays
+from graphc.frontend.masks import mask_of, set_mask
 from graphc.frontend.naming import snake_case, unique_name
 from graphc.frontend.structure import map_arrays
 from graphc.ir.mode import evaluating_with
@@ -27,7 +28,6 @@ from graphc.ops import convert
 from graphc.ops.leaf import placeholder
 from graphc.ops.variable import Variable, variable
 
-from . import masks
 from .arguments import arguments_of, plain
 from .calls import Call, Connection, only, remembered
 from .members import Holder, Rules, WeightRules, parts_of
@@ -167,7 +167,8 @@ class Layer(Holder):
         if not isinstance(result, Tensor):
             return
         self.output_shape = build_shape(result.shape)
-        masks.set_mask(result, self.compute_mask(inputs, _masks(inputs)))
+        if (mask := self.compute_mask(inputs, _masks(inputs))) is not None:
+            set_mask(result, mask)
         if self.activity_regularizer is not None:
             effects.add_loss(self.activity_regularizer(result))
 
@@ -277,7 +278,7 @@ def outside_of_calls() -> Iterator[None]:
 
 
 def _masks(tensors: Tree[Tensor]) -> Tree[Tensor]:
-    return tree_map(masks.mask_of, tensors)  # pyright: ignore[reportReturnType]
+    return tree_map(mask_of, tensors)  # pyright: ignore[reportReturnType]
 
 
 @cache

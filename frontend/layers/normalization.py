@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Unpack, final
 
 from graphc.frontend import constraints, effects, initializers, regularizers
-from graphc.frontend.lookup import as_config
 from graphc.ir.node import Tensor
 from graphc.ops import convert, elementwise, normalization
 from graphc.ops.variable import Variable
@@ -37,35 +36,21 @@ class BatchNormalization(Layer):
         super().__init__(**options)
         self.axis, self.momentum, self.epsilon = axis, momentum, epsilon
         self.center, self.scale = center, scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.declare("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
+        self.declare("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self.declare("moving_mean", moving_mean_initializer)
+        self.declare("moving_variance", moving_variance_initializer)
         self.gamma: Variable | None = None
         self.beta: Variable | None = None
 
     def build(self, input_shape: BuildShape) -> None:
         size = known_size(self.name, input_shape, self.axis)
         if self.scale:
-            self.gamma = self.add_weight(
-                (size,), self.gamma_initializer, name="gamma",
-                regularizer=self.gamma_regularizer, constraint=self.gamma_constraint,
-            )  # fmt: skip
+            self.gamma = self.add_weight((size,), name="gamma")
         if self.center:
-            self.beta = self.add_weight(
-                (size,), self.beta_initializer, name="beta",
-                regularizer=self.beta_regularizer, constraint=self.beta_constraint,
-            )  # fmt: skip
-        self.moving_mean = self.add_weight(
-            (size,), self.moving_mean_initializer, trainable=False, name="moving_mean"
-        )
-        self.moving_variance = self.add_weight(
-            (size,), self.moving_variance_initializer, trainable=False, name="moving_variance"
-        )
+            self.beta = self.add_weight((size,), name="beta")
+        self.moving_mean = self.add_weight((size,), trainable=False, name="moving_mean")
+        self.moving_variance = self.add_weight((size,), trainable=False, name="moving_variance")
         self.input_spec = InputSpec(min_ndim=2, axes={self.axis: size})
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
@@ -85,21 +70,3 @@ class BatchNormalization(Layer):
     def _move(self, moving: Variable, batch: Tensor) -> None:
         past = elementwise.mul(effects.latest(moving), self.momentum)
         effects.update(moving, elementwise.add(past, elementwise.mul(batch, 1.0 - self.momentum)))
-
-    def get_config(self) -> dict[str, object]:
-        return {
-            **super().get_config(),
-            "axis": self.axis,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": as_config(self.beta_initializer),
-            "gamma_initializer": as_config(self.gamma_initializer),
-            "moving_mean_initializer": as_config(self.moving_mean_initializer),
-            "moving_variance_initializer": as_config(self.moving_variance_initializer),
-            "beta_regularizer": as_config(self.beta_regularizer),
-            "gamma_regularizer": as_config(self.gamma_regularizer),
-            "beta_constraint": as_config(self.beta_constraint),
-            "gamma_constraint": as_config(self.gamma_constraint),
-        }

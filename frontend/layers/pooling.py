@@ -34,15 +34,6 @@ class AbstractPooling(Layer):
             inputs, self.pool_size, self.strides, self.padding, self.data_format
         )
 
-    def get_config(self) -> dict[str, object]:
-        return {
-            **super().get_config(),
-            "pool_size": self.pool_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-        }
-
 
 @final
 class MaxPooling2D(AbstractPooling):
@@ -82,10 +73,6 @@ class AbstractGlobalPooling(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         return type(self).function(inputs, self.data_format, self.keepdims)
-
-    def get_config(self) -> dict[str, object]:
-        own = {"data_format": self.data_format, "keepdims": self.keepdims}
-        return {**super().get_config(), **own}
 
 
 @final

@@ -37,7 +37,3 @@ class Dropout(Layer):
         if not training or self.rate == 0:
             return inputs
         return dropout.dropout(inputs, self.rate, self.seed_generator.next_key(), self.noise_shape)
-
-    def get_config(self) -> dict[str, object]:
-        own = {"rate": self.rate, "noise_shape": self.noise_shape, "seed": self.seed}
-        return {**super().get_config(), **own}

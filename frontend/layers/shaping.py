@@ -14,7 +14,7 @@ from graphc.ops.leaf import placeholder
 from graphc.ops.window import is_channels_last
 
 from .layer import Layer
-from .spec import LayerOptions
+from .spec import LayerOptions, build_shape
 
 
 def Input(
@@ -38,15 +38,19 @@ class InputLayer(Layer):
     ) -> None:
         super().__init__(input_shape=shape, dtype=dtype, name=name)
 
+        self.shape = tuple(shape)
+        self.output_shape = self.declared_shape
+
+    @classmethod
+    def of(cls, x: Tensor) -> InputLayer:
+        """The layer that says what an `Input` says."""
+        return cls(build_shape(x.shape)[1:], x.dtype, x.name)
+
     def call(self, inputs: Tensor) -> Tensor:
         return inputs
 
     def get_config(self) -> dict[str, object]:
-        return {
-            "shape": (self.declared_shape or ())[1:],
-            "dtype": str(self.dtype),
-            "name": self.name,
-        }
+        return {"shape": list(self.shape), "dtype": self.dtype.name, "name": self.name}
 
 
 @final
@@ -66,9 +70,6 @@ class Flatten(Layer):
             inputs = movement.moveaxis(inputs, 1, -1)
         return movement.reshape(inputs, (inputs.shape[0], product(inputs.shape[1:])))
 
-    def get_config(self) -> dict[str, object]:
-        return {**super().get_config(), "data_format": self.data_format}
-
 
 @final
 class Reshape(Layer):
@@ -84,6 +85,3 @@ class Reshape(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         return movement.reshape(inputs, (inputs.shape[0], *self.target_shape))
-
-    def get_config(self) -> dict[str, object]:
-        return {**super().get_config(), "target_shape": self.target_shape}

@@ -36,8 +36,8 @@ class Model(Layer):
     >>> x = Input((8,))
     >>> wide = Dense(8, activation="relu")(x)
     >>> model = Model(x, Dense(2)(Add()([x, wide])))
-    >>> [layer.name for layer in model.layers], model.count_params()
-    (['dense', 'add', 'dense_1'], 90)
+    >>> [type(layer).__name__ for layer in model.layers], model.count_params()
+    (['InputLayer', 'Dense', 'Add', 'Dense'], 90)
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Model(Layer):
             raise ArgumentError("a model has inputs and outputs", fix="Model(inputs, outputs)")
         if inputs is not None:
             self.wire(inputs, outputs)
-            self.wired_layers = self._wired().layers
+            self.wired_layers = self._wired().layers()
 
     def wire(self, inputs: Tree[Tensor], outputs: Tree[Tensor]) -> None:
         """Make the model what leads from the inputs to the outputs."""

@@ -13,6 +13,7 @@ from typing import final
 from graphc.errors import ArgumentError, ShapeError
 from graphc.frontend.layers.calls import Call, call_of
 from graphc.frontend.layers.layer import Layer
+from graphc.frontend.layers.shaping import InputLayer
 from graphc.ir.dim import Dim, Size, names_of
 from graphc.ir.graph import Graph, graph, rewrite, substitute
 from graphc.ir.mode import build
@@ -40,10 +41,24 @@ class Wiring:
         self.steps = _steps(begin, leaves(outputs))
         self._last = Between(leaves(outputs), {*begin, *(t for s in self.steps for t in s.results)})
 
-    @property
     def layers(self) -> list[Layer]:
-        """The layers, each once, in the order of their first calls."""
-        return list(dict.fromkeys(step.call.layer for step in self.steps))
+        """The inputs as layers, then the layers, each once.
+
+        The longer the way from a layer to the outputs, the earlier it comes; then in the order in
+        which the outputs need them.
+        """
+        depths: dict[Layer, int] = {}
+        makers = {t: step for step in self.steps for t in step.results}
+        below: dict[Step, int] = {}
+        for step in reversed(self.steps):
+            depth = below.get(step, 0)
+            depths[step.call.layer] = max(depth, depths.get(step.call.layer, 0))
+            for t in step.arguments.needed:
+                if t in makers:
+                    below[makers[t]] = max(below.get(makers[t], 0), depth + 1)
+        order = dict.fromkeys(step.call.layer for step in self.steps)
+        inputs: list[Layer] = [InputLayer.of(t) for t in leaves(self.inputs)]
+        return inputs + sorted(order, key=lambda layer: -depths[layer])
 
     def run(self, values: Tree[Tensor], met: Met = lambda layer, results: None) -> Tree[Tensor]:
         """The outputs for other inputs; `met` is told of each call in turn."""
@@ -69,8 +84,8 @@ class Between:
         self.tensors = tuple(tensors)
         self._graph: Graph | None = None
         stops = set(known)
+        self.needed = _reached(self.tensors, stops)
         if not stops.issuperset(self.tensors):
-            self.needed = _reached(self.tensors, stops)
             fresh = [placeholder(t.shape, t.dtype) for t in self.needed]
             self._graph = graph(fresh, substitute(self.tensors, dict(zip(self.needed, fresh))))
 
@@ -175,7 +190,7 @@ def _reached(tensors: Iterable[Tensor], stops: set[Tensor]) -> list[Tensor]:
 
 def _rebuilt(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
     """In eager mode what is built again is computed."""
-    return build(node.op, inputs, node.attrs) if inputs else None
+    return None if "leaf" in node.op.traits else build(node.op, inputs, node.attrs)
 
 
 def _sizes(declared: Tensor, given: Tensor) -> Iterator[tuple[str, Size]]:
