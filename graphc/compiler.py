@@ -11,15 +11,16 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 
-from graphc import feed, knobs, provenance
+from graphc import batches, feed, knobs, provenance
 from graphc.debug import log, stages
 from graphc.errors import ArgumentError, DTypeError, ShapeError, UnknownNameError
 from graphc.interrupts import heard
-from graphc.ir.dim import may_equal
+from graphc.ir.dim import Size, may_equal
 from graphc.ir.graph import Graph, graph, topological
 from graphc.ir.node import Node, Tensor
 from graphc.ir.tree import Tree, leaves, like
@@ -33,7 +34,7 @@ from graphc.program import Draft, Program, Report
 from graphc.schedule.budget import within_budget
 from graphc.schedule.plan import KernelStep
 from graphc.schedule.schedule import SCHEDULE_PASSES
-from graphc.target import Executable, Planned, backend, built
+from graphc.target import Executable, Planned, Repeating, backend, built
 
 Updates = Mapping[Variable, Tensor] | Iterable[tuple[Variable, Tensor]]
 
@@ -68,6 +69,47 @@ class Function:
         for variable in self._updated:
             variable.changed()
         return results[0] if self._is_one else like(self.form, results)  # pyright: ignore[reportReturnType]
+
+    def each_batch(
+        self, /, *args: object, size: int, order: object = None, **kwargs: object
+    ) -> Tree[np.ndarray]:
+        """Call once for each batch of `size` rows of the inputs, in one native call.
+
+            for i in range(0, len(order), size):
+                results.append(function(x[order[i : i + size]], y[order[i : i + size]]))
+
+        Inputs whose first size is that of the first input are cut (without `order`: from the first
+        row to the last), the others are the same in every call; the last batch may be smaller. An
+        output with a row per example comes back with a row for each of all examples, any other with
+        a row for each call. Between two calls all variables are those of a whole number of calls:
+        where one fails, or is interrupted, the calls before it are done.
+
+        Raises:
+            FeedError: values that do not fit the inputs, results that do not fit together.
+            OutOfRangeError: a row number outside of the arrays, or an error of one call.
+        """
+        given = self._feed.batches(args, kwargs, size, order)
+        joined = batches.joined_outputs(self._results(), self._batch_sizes(), self.name)
+        whole = replace(given, is_joined=joined)
+        executable = self.executable
+        try:
+            if isinstance(executable, Repeating):
+                results = executable.repeat(whole)
+            else:
+                results = batches.one_by_one(executable.run, whole)
+        finally:
+            for variable in self._updated:
+                variable.changed()
+        return results[0] if self._is_one else like(self.form, results)  # pyright: ignore[reportReturnType]
+
+    def _results(self) -> tuple[Tensor, ...]:
+        return self.draft.graph.outputs[: self.draft.results]
+
+    def _batch_sizes(self) -> frozenset[Size]:
+        """The sizes that count examples, as they are called in the draft."""
+        cut = batches.cut_inputs(self._feed.inputs, self.name)
+        drafted = self.draft.graph.inputs[: self.draft.inputs]
+        return frozenset(t.shape[0] for t, is_cut in zip(drafted, cut) if is_cut)
 
     def explain(self) -> str:
         """What the compiler did: passes, kernels, fusion decisions with reasons, memory."""

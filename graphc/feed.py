@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from graphc.batches import Batches, cut_inputs, row_numbers, stretches
 from graphc.dtypes import DType
 from graphc.errors import FeedError, FeedTypeError, UnknownNameError
 from graphc.ir.dim import Dim, Size, evaluate, names_of, substitute
@@ -18,6 +19,8 @@ from graphc.passes.unify_sizes import SizeCheck
 KNOWN_SHAPES = 256
 """For how many combinations of shapes a function remembers the sizes."""
 
+_Shapes = tuple[tuple[int, ...], ...]
+
 
 class Feeder:
     """Checks the values of a call against the inputs; what it learns of shapes is kept."""
@@ -25,7 +28,7 @@ class Feeder:
     def __init__(self, inputs: Sequence[Tensor], checks: Sequence[SizeCheck], what: str) -> None:
         self.inputs, self.checks, self.what = tuple(inputs), tuple(checks), what
         self._wanted = tuple((t, t.dtype.numpy, t.ndim) for t in self.inputs)
-        self._known: dict[tuple[tuple[int, ...], ...], Mapping[str, int]] = {}
+        self._known: dict[_Shapes, Mapping[str, int]] = {}
 
     def __call__(
         self, args: Sequence[object], kwargs: Mapping[str, object]
@@ -35,6 +38,38 @@ class Feeder:
         Raises:
             FeedError: values that do not fit the inputs, or each other; and its subclasses.
         """
+        arrays = self._arrays(args, kwargs)
+        return arrays, self._sizes(tuple([array.shape for array in arrays]))
+
+    def batches(
+        self, args: Sequence[object], kwargs: Mapping[str, object], size: int, order: object
+    ) -> Batches:
+        """Arrays for many calls, of `size` rows each, and the value of every named size in them."""
+        arrays = self._arrays(args, kwargs)
+        is_cut = cut_inputs(self.inputs, self.what)
+        counts = {len(a) for a, cut in zip(arrays, is_cut) if cut}
+        if len(counts) != 1 or size < 1:
+            raise FeedError(
+                f"the arrays for {self.what} cannot be cut into batches",
+                received=f"{', '.join(map(str, counts))} rows, batches of {size}",
+                expected="as many rows in each, and a positive size",
+            )
+        (count,) = counts
+        rows = None if order is None else row_numbers(order, count, self.what)
+        if not (count if rows is None else len(rows)):
+            raise FeedError(f"there are no rows for batches of {self.what}")
+
+        def sizes(number: int) -> Mapping[str, int]:
+            return self._sizes(
+                tuple((number, *a.shape[1:]) if cut else a.shape for a, cut in zip(arrays, is_cut))
+            )
+
+        found = stretches(count if rows is None else len(rows), size, sizes)
+        return Batches(tuple(arrays), is_cut, rows, (), tuple(found))
+
+    def _arrays(
+        self, args: Sequence[object], kwargs: Mapping[str, object]
+    ) -> list[np.ndarray]:
         wanted = self._wanted
         if kwargs or len(args) != len(wanted):
             args = bind(self.inputs, args, kwargs, self.what)
@@ -47,18 +82,16 @@ class Feeder:
                 and value.flags.c_contiguous
             )
             arrays.append(value if fits else as_feed(value, tensor))  # pyright: ignore[reportArgumentType]
-        shapes = tuple([array.shape for array in arrays])
-        sizes = self._known.get(shapes)
-        return arrays, self._sizes(arrays, shapes) if sizes is None else sizes
+        return arrays
 
-    def _sizes(
-        self, arrays: list[np.ndarray], shapes: tuple[tuple[int, ...], ...]
-    ) -> Mapping[str, int]:
-        sizes = solve_sizes(self.inputs, arrays, self.what)
-        check_sizes(self.checks, sizes)
-        if len(self._known) >= KNOWN_SHAPES:
-            self._known.clear()
-        self._known[shapes] = sizes
+    def _sizes(self, shapes: _Shapes) -> Mapping[str, int]:
+        sizes = self._known.get(shapes)
+        if sizes is None:
+            sizes = solve_sizes(self.inputs, shapes, self.what)
+            check_sizes(self.checks, sizes)
+            if len(self._known) >= KNOWN_SHAPES:
+                self._known.clear()
+            self._known[shapes] = sizes
         return sizes
 
 
@@ -146,12 +179,14 @@ def _not_numbers(tensor: Tensor, received: str) -> FeedTypeError:
 
 
 def solve_sizes(
-    inputs: Sequence[Tensor], arrays: Sequence[np.ndarray], what: str
+    inputs: Sequence[Tensor], shapes: Sequence[tuple[int, ...]], what: str
 ) -> dict[str, int]:
-    """The named sizes from the shapes of the arrays; FeedError where shapes contradict."""
+    """The named sizes from the shapes of arrays; FeedError where shapes contradict."""
     known: dict[str, int] = {}
     where: dict[str, str] = {}
-    pending = [(t, i, s, a.shape[i]) for t, a in zip(inputs, arrays) for i, s in enumerate(t.shape)]
+    pending = [
+        (t, i, s, shape[i]) for t, shape in zip(inputs, shapes) for i, s in enumerate(t.shape)
+    ]
     for tensor, axis, size, actual in sorted(pending, key=lambda p: _difficulty(p[2])):
         size = substitute(size, known)
         if isinstance(size, Dim) and len(names := names_of(size)) == 1:

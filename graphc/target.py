@@ -11,6 +11,7 @@ from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 
+from graphc.batches import Batches
 from graphc.errors import UnknownNameError
 from graphc.ir.node import Node
 from graphc.passes.pipeline import PassReport
@@ -35,6 +36,15 @@ class Executable(Protocol):
 
     def explain(self, report: Sequence[PassReport] = ()) -> str:
         """The passes of the report, kernels, fusion decisions with their reasons, memory."""
+        ...
+
+
+@runtime_checkable
+class Repeating(Protocol):
+    """An executable that runs for many batches in one call."""
+
+    def repeat(self, batches: Batches) -> list[np.ndarray]:
+        """What `graphc.batches.one_by_one` does."""
         ...
 
 

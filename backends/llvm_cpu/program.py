@@ -41,8 +41,10 @@ class LLVMExecutable(Runner):
         runtime = self.code.addresses[0]
         table = steps.table_of(plan, self.native, runtime)
         memory_plan = MemoryPlan(blocks_of(plan, table.extra))
-        run = runtime["graphc_run"]
-        super().__init__(plan.name, table, memory_plan, self._outputs(), variables, run)
+        super().__init__(
+            plan.name, table, memory_plan, self._outputs(), variables,
+            runtime["graphc_run"], runtime["graphc_repeat"],
+        )  # fmt: skip
 
     def stored(self, print_: Fingerprint, interface: Interface) -> bytes | None:
         """The bytes from which another process can run this; None if there are none."""

@@ -41,7 +41,7 @@ def evaluate(
     FeedError names the input whose value has the wrong shape or dtype, or is missing.
     """
     known = {t: as_feed(value, t) for t, value in (feeds or {}).items()}
-    found = solve_sizes(list(known), list(known.values()), "the graph")
+    found = solve_sizes(list(known), [v.shape for v in known.values()], "the graph")
     for name, size in (sizes or {}).items():
         if found.setdefault(name, size) != size:
             raise FeedError(

@@ -27,7 +27,7 @@ class Restored(Runner):
         self.draft, self.code = draft, stored.code
         super().__init__(
             draft.name, stored.table, stored.memory_plan, stored.outputs, draft.variables,
-            stored.code.entries[0],
+            *stored.code.entries[:2],
         )  # fmt: skip
 
     @cached_property

@@ -18,6 +18,7 @@ from weakref import WeakSet
 import numpy as np
 
 from graphc.backends.llvm_cpu.estimate import PER_NANOSECOND
+from graphc.batches import Batches, Stretch, where
 from graphc.debug import log, runs
 from graphc.errors import OutOfMemoryError, OutOfRangeError
 from graphc.ir.dim import names_of
@@ -26,9 +27,10 @@ from graphc.schedule.memory import Layout, MemoryPlan
 from graphc.schedule.plan import Step, Storage
 
 from .arena import Arena, address_of, aligned_array
+from .feeds import Result, Whole, input_feeds
 from .pool import Pool, pool
 from .table import Call, Table
-from .words import Sizes
+from .words import Address, Sizes
 
 SLICE = 20_000_000 * PER_NANOSECOND
 """Estimated work after which native code looks up."""
@@ -45,13 +47,14 @@ class Prepared:
     sizes: Mapping[str, int]
     words: np.ndarray
     nbytes: np.ndarray
-    results: tuple[tuple[int | None, tuple[int, ...], np.dtype, int], ...]
+    results: tuple[Result, ...]
     """The cell (None where nothing is written), shape, dtype and bytes of each."""
 
 
 _POSITION, _PARALLEL, _POOL, _BUDGET = map(
     int, (Call.POSITION, Call.PARALLEL, Call.POOL, Call.BUDGET)
 )
+_TURN, _TURNS, _FEEDS, _COUNT = map(int, (Call.TURN, Call.TURNS, Call.FEEDS, Call.COUNT))
 
 Turn = Callable[[Pool], int]
 """Runs for a while; the status, negative as long as the call has not ended."""
@@ -62,17 +65,18 @@ class Runner:
 
     def __init__(
         self, name: str, table: Table, memory_plan: MemoryPlan, outputs: Sequence[Storage],
-        variables: Sequence[Variable], run: int,
+        variables: Sequence[Variable], run: int, repeat: int,
     ) -> None:  # fmt: skip
         self.name, self.table, self.memory_plan = name, table, memory_plan
         self.variables = tuple(variables)
-        self._run = _prototype(run)
+        self._run, self._repeat = _prototype(run), _prototype(repeat)
+        self._native = self._run
         self._cells = table.memory.cells
         self._call_words = np.zeros(len(Call), np.int64)
         self._call_words[Call.RECORDS] = table.memory.address(table.records)
         self._words = self._call_words.data
         self._address = address_of(self._call_words)
-        self._arena = Arena()
+        self._arena, self._rows = Arena(), Arena()
         self._prepared: dict[tuple[int, ...], Prepared] = {}
         self._current: Prepared | None = None
         self._layout: Layout | None = None
@@ -95,15 +99,27 @@ class Runner:
         """
         if not log.is_on(log.RUNS):
             return self._whole(inputs, sizes, self._turn)
-        results, timed = self._timed(inputs, sizes)
+        results, timed = self._timed(lambda turn: self._whole(inputs, sizes, turn))
         log.say(log.RUNS, runs.table(self.name, timed, sizes))
+        return results
+
+    def repeat(self, batches: Batches) -> list[np.ndarray]:
+        """What `graphc.batches.one_by_one` does, in one native call for each stretch.
+
+        Raises:
+            OutOfRangeError, OutOfMemoryError: as `run`.
+        """
+        if not log.is_on(log.RUNS):
+            return self._each(batches, self._turn)
+        results, timed = self._timed(lambda turn: self._each(batches, turn))
+        log.say(log.RUNS, runs.table(self.name, timed, batches.stretches[0].sizes))
         return results
 
     def profile(
         self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]
     ) -> list[tuple[Step, float]]:
         """One call, kernel by kernel: each step that ran with its seconds, in order."""
-        return self._timed(inputs, sizes)[1]
+        return self._timed(lambda turn: self._whole(inputs, sizes, turn))[1]
 
     def needs(self, sizes: Mapping[str, int]) -> int:
         """Bytes of the arena at these sizes."""
@@ -118,19 +134,40 @@ class Runner:
     ) -> list[np.ndarray]:
         with self.lock:
             results = self._begin(inputs, sizes)
-            crew = pool()
-            if crew.is_up:
-                status = self._call(crew, turn)
-            else:
-                with crew:
-                    status = self._call(crew, turn)
+            status = self._with_crew(turn)
         if status:
-            check = self.table.checks[status - 1]
-            raise OutOfRangeError(check.problem, source=check.source)
+            raise self._failure(status)
         return results
 
+    def _each(self, batches: Batches, turn: Turn) -> list[np.ndarray]:
+        done, whole = 0, None
+        with self.lock:
+            for stretch in batches.stretches:
+                prepared = self._prepare(stretch.sizes)
+                whole = whole or Whole.of(prepared.results, batches)
+                feeds = self._begin_stretch(prepared, batches, stretch, whole)
+                if status := self._with_crew(turn):
+                    error = self._failure(status)
+                    error.add_note(where(done + self._words[_TURN], batches))
+                    raise error
+                assert len(feeds), "feeds live as long as the calls"
+                done += stretch.calls
+        assert whole, "there is at least one call"
+        return whole.arrays
+
+    def _with_crew(self, turn: Turn) -> int:
+        crew = pool()
+        if crew.is_up:
+            return self._call(crew, turn)
+        with crew:
+            return self._call(crew, turn)
+
+    def _failure(self, status: int) -> OutOfRangeError:
+        check = self.table.checks[status - 1]
+        return OutOfRangeError(check.problem, source=check.source)
+
     def _timed(
-        self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]
+        self, call: Callable[[Turn], list[np.ndarray]]
     ) -> tuple[list[np.ndarray], list[tuple[Step, float]]]:
         found: list[tuple[Step, float]] = []
 
@@ -142,7 +179,7 @@ class Runner:
                 found.append((self.step_of(self._words[_POSITION] - 1), seconds))
             return status
 
-        return self._whole(inputs, sizes, turn), found
+        return call(turn), found
 
     def _begin(self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
         """Everything in its place; the arrays that will hold the results."""
@@ -156,13 +193,38 @@ class Runner:
             results.append(array)
             if cell is not None:
                 cells[cell] = address
+        self._bind_variables()
+        self._native = self._run
+        self._words[_POSITION] = 0
+        return results
+
+    def _begin_stretch(
+        self, prepared: Prepared, batches: Batches, stretch: Stretch, whole: Whole
+    ) -> np.ndarray:
+        """Everything in its place for the first of many calls; the feeds."""
+        start = self.table.memory.address
+        inputs = [(start(Address(cell)), index) for cell, index in self._inputs]
+        results = [
+            (None if cell is None else start(Address(cell)), *rest)
+            for cell, *rest in prepared.results
+        ]
+        feeds = input_feeds(inputs, batches, stretch, self._rows, self.name)
+        feeds += whole.feeds(results, stretch.calls)
+        memory = np.array(feeds, np.int64)
+        self._bind_variables()
+        self._native = self._repeat
+        words = self._words
+        words[_POSITION], words[_TURN], words[_TURNS] = 0, 0, stretch.calls
+        words[_FEEDS], words[_COUNT] = address_of(memory), len(feeds)
+        return memory
+
+    def _bind_variables(self) -> None:
+        cells = self._cells
         for cell, index, variable in self._variables:
             storage = variable.storage
             if storage is not self._storages[index]:
                 cells[cell] = address_of(storage)
                 self._storages[index] = storage
-        self._words[_POSITION] = 0
-        return results
 
     def _call(self, crew: Pool, turn: Turn) -> int:
         """Run to the end, turn by turn; the status."""
@@ -172,6 +234,7 @@ class Runner:
                 status = turn(crew)
         except BaseException:
             if status < 0 and self._words[_POSITION] > self.table.commit:
+                self._words[_TURNS] = self._words[_TURN] + 1
                 self._finish(crew)
             raise
         return status
@@ -193,7 +256,7 @@ class Runner:
     def _slice(self, crew: Pool, budget: int) -> int:
         words = self._words
         words[_PARALLEL], words[_POOL], words[_BUDGET] = crew.parallel, crew.state, budget
-        return self._run(self._address)
+        return self._native(self._address)
 
     # ------------------------------------------------------------------ sizes and memory
 

@@ -15,13 +15,14 @@ from graphc.backends.llvm_cpu.ir.module import Module
 from graphc.backends.llvm_cpu.ir.text import Function
 from graphc.backends.llvm_cpu.ir.types import I1, I8, I32, I64, POINTER, VOID, Number
 
+from . import repeat_ir
 from .table import Call
 
 WORDS = 8
 """Words of a record."""
 COPY_UNIT = 4096
 """Bytes that one item of the copy kernel moves."""
-NAMES = ("graphc_run", "graphc_copy", "graphc_part")
+NAMES = ("graphc_run", "graphc_repeat", "graphc_copy", "graphc_part")
 
 
 class Operation(IntEnum):
@@ -41,18 +42,20 @@ class Operation(IntEnum):
 
 
 def runtime_module(target: Target) -> Module:
-    """`graphc_run(call) -> status`, two kernels. The call is the words of `Call`.
+    """`graphc_run(call) -> status`, the same for many calls, kernels. A call is words of `Call`.
 
     The status is 0 at the end, the number of a check that failed, or -1 once the work charged
     exceeds the budget. The position is where to go on; at the end, or at a check that failed, going
-    on gives the same status again.
+    on gives the same status again. `graphc_repeat` is described in `repeat_ir.py`.
     """
     module = Module(target)
     run = Function(module, NAMES[0], [(POINTER, "call")], result=I64)
     _Interpreter(run).write()
+    repeat_ir.write_repeat(Function(module, NAMES[1], [(POINTER, "call")], result=I64), NAMES[0])
     chunk = [(f"{POINTER} noalias", "args"), (I32, "chunk"), (I32, "nchunks")]
-    _write_copy(Function(module, NAMES[1], chunk))
-    _write_part(Function(module, NAMES[2], chunk))
+    repeat_ir.write_rows(Function(module, repeat_ir.ROWS, chunk))
+    _write_copy(Function(module, NAMES[2], chunk))
+    _write_part(Function(module, NAMES[3], chunk))
     return module
 
 
@@ -114,8 +117,10 @@ class _Interpreter:
         return self.f.load(type_, self.f.load(POINTER, self._pointer(number)))
 
     def _stop(self) -> None:
-        self.f.store(I64, self.here, self.position)
-        self.f.give_back(0)
+        f = self.f
+        f.store(I64, self.here, self.position)
+        f.store(I64, f.load(I64, self.left), f.gep(I64, "%call", int(Call.BUDGET)))
+        f.give_back(0)
 
     def _leave_if(self, condition: str, position: Number, status: Number) -> None:
         f = self.f

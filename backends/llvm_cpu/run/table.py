@@ -21,6 +21,29 @@ class Call(IntEnum):
     PARALLEL = 2  # address of the function that runs chunks on all threads
     POOL = 3      # address of its first argument
     BUDGET = 4    # work after which to rest
+    TURN = 5      # number of this call, of many in a row
+    TURNS = 6     # how many there are
+    FEEDS = 7     # address of the first feed
+    COUNT = 8     # number of feeds
+    # fmt: on
+
+
+class Feed(IntEnum):
+    """The words of a feed: what a cell points to in each of many calls in a row.
+
+    Without `ORDER` the cell points into `SOURCE`, which moves on by `STEP` bytes; else rows of the
+    source, those that the order names next, are brought together in `BUFFER`.
+    """
+
+    # fmt: off
+    CELL = 0    # address of the cell
+    SOURCE = 1  # address
+    STEP = 2    # bytes
+    ORDER = 3   # address of the next row number, or 0
+    ROWS = 4    # rows of a call
+    BYTES = 5   # of a row
+    BUFFER = 6  # address
+    CHUNKS = 7  # in which to bring rows together
     # fmt: on
 
 
