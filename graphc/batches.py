@@ -104,7 +104,7 @@ def joined_outputs(
 ) -> tuple[bool, ...]:
     """Which outputs have a row per example; `batch` are the sizes that count examples."""
     names = frozenset(n for size in batch for n in names_of(size))
-    joined = tuple(t.ndim > 0 and t.shape[0] in batch for t in outputs)
+    joined = tuple(t.ndim > 0 and bool(names & names_of(t.shape[0])) for t in outputs)
     for t, is_joined in zip(outputs, joined):
         if any(names & names_of(size) for size in t.shape[is_joined:]):
             raise FeedError(

@@ -16,7 +16,8 @@ from typing import cast
 
 import numpy as np
 
-from graphc import batches, feed, knobs, provenance
+from graphc import feed, knobs, provenance
+from graphc.batches import cut_inputs, joined_outputs, one_by_one
 from graphc.debug import log, stages
 from graphc.errors import ArgumentError, DTypeError, ShapeError, UnknownNameError
 from graphc.interrupts import heard
@@ -89,14 +90,14 @@ class Function:
             OutOfRangeError: a row number outside of the arrays, or an error of one call.
         """
         given = self._feed.batches(args, kwargs, size, order)
-        joined = batches.joined_outputs(self._results(), self._batch_sizes(), self.name)
+        joined = joined_outputs(self._results(), self._batch_sizes(), self.name)
         whole = replace(given, is_joined=joined)
         executable = self.executable
         try:
             if isinstance(executable, Repeating):
                 results = executable.repeat(whole)
             else:
-                results = batches.one_by_one(executable.run, whole)
+                results = one_by_one(executable.run, whole)
         finally:
             for variable in self._updated:
                 variable.changed()
@@ -107,7 +108,7 @@ class Function:
 
     def _batch_sizes(self) -> frozenset[Size]:
         """The sizes that count examples, as they are called in the draft."""
-        cut = batches.cut_inputs(self._feed.inputs, self.name)
+        cut = cut_inputs(self._feed.inputs, self.name)
         drafted = self.draft.graph.inputs[: self.draft.inputs]
         return frozenset(t.shape[0] for t, is_cut in zip(drafted, cut) if is_cut)
 

@@ -67,9 +67,7 @@ class Feeder:
         found = stretches(count if rows is None else len(rows), size, sizes)
         return Batches(tuple(arrays), is_cut, rows, (), tuple(found))
 
-    def _arrays(
-        self, args: Sequence[object], kwargs: Mapping[str, object]
-    ) -> list[np.ndarray]:
+    def _arrays(self, args: Sequence[object], kwargs: Mapping[str, object]) -> list[np.ndarray]:
         wanted = self._wanted
         if kwargs or len(args) != len(wanted):
             args = bind(self.inputs, args, kwargs, self.what)

@@ -18,6 +18,7 @@ ORDER = (
     ("kernels",),
     ("schedule",),
     ("debug",),
+    ("batches",),
     ("target", "compiler", "feed"),
 )
 RANK = {part: rank for rank, group in enumerate(ORDER) for part in group}

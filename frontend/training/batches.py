@@ -1,4 +1,4 @@
-"""Data for training: arrays with one example per row, cut into batches.
+"""Data for training: arrays with one example per row.
 
 Inputs and targets may be nested tuples, lists and dicts of arrays. float64 becomes float32; other
 dtypes stay, so images may be uint8 and labels any integers.
@@ -6,8 +6,10 @@ dtypes stay, so images may be uint8 and labels any integers.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import final
 
 import numpy as np
@@ -30,14 +32,6 @@ class Examples:
     targets: Arrays
     count: int
 
-    def batches(self, size: int, order: np.ndarray | None = None) -> Iterator[Batch]:
-        """Parts of `size` examples, the last one with what is left, in the given order."""
-        for start in range(0, self.count, size):
-            stop = min(start + size, self.count)
-            rows = slice(start, stop) if order is None else order[start:stop]
-            part = [_rows(tree, rows) for tree in (self.inputs, self.targets)]
-            yield Batch(part[0], part[1], stop - start)
-
     def split(self, fraction: float) -> tuple[Examples, Examples]:
         """The first examples, and the last ones, which are that fraction of all."""
         if not 0 < fraction < 1:
@@ -48,17 +42,7 @@ class Examples:
     def part(self, start: int, stop: int) -> Examples:
         """Some of the examples, without a copy."""
         rows = slice(start, stop)
-        return Examples(_rows(self.inputs, rows), _rows(self.targets, rows), stop - start)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What one step takes."""
-
-    inputs: Arrays
-    targets: Arrays
-    count: int
+        return Examples(rows_of(self.inputs, rows), rows_of(self.targets, rows), stop - start)
 
 
 def examples(x: object, y: object = None) -> Examples:
@@ -84,6 +68,18 @@ def examples(x: object, y: object = None) -> Examples:
     return Examples(inputs, targets, counts.pop())  # pyright: ignore
 
 
+def paced(count: int, size: int, seconds: float) -> Iterator[tuple[slice, int]]:
+    """All rows as parts of whole batches, and how many; each part takes about so many seconds."""
+    start, batches = 0, 1 if isfinite(seconds) else -(-count // size)
+    while start < count:
+        begin = time.perf_counter()
+        stop = min(start + batches * size, count)
+        yield slice(start, stop), -(-(stop - start) // size)
+        start = stop
+        spent = time.perf_counter() - begin
+        batches = max(1, int(batches * min(2, seconds / max(spent, 1e-6))))
+
+
 def _array(value: object) -> np.ndarray:
     try:
         array = value.numpy() if isinstance(value, Tensor) else leaf.as_array(value)
@@ -101,5 +97,11 @@ def _column(value: object) -> np.ndarray:
     return array if array.ndim > 1 else array[:, None]
 
 
-def _rows(tree: Arrays, rows: slice | np.ndarray) -> Arrays:
+def count_of(trees: tuple[Arrays, ...]) -> int:
+    """The number of rows."""
+    return len(leaves(trees)[0])  # pyright: ignore
+
+
+def rows_of(tree: Arrays, rows: slice | np.ndarray) -> Arrays:
+    """Some rows of each array."""
     return tree_map(lambda a: a[rows], tree)  # pyright: ignore

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from math import inf
 from typing import Protocol, final
 
 from tqdm import tqdm
@@ -12,10 +13,16 @@ from graphc.errors import ArgumentError
 
 
 class Progress(Protocol):
-    """Told about every batch and the end of an epoch."""
+    """Told about batches and the end of an epoch.
 
-    def advance(self, numbers: Mapping[str, float]) -> None:
-        """One more batch, with the means so far."""
+    Attributes:
+        seconds: how often it wants to be told.
+    """
+
+    seconds: float
+
+    def advance(self, numbers: Mapping[str, float], batches: int) -> None:
+        """So many more batches, with the means so far."""
         ...
 
     def finish(self, numbers: Mapping[str, float]) -> None:
@@ -47,7 +54,9 @@ def in_words(numbers: Mapping[str, float]) -> str:
 
 @final
 class _Silent:
-    def advance(self, numbers: Mapping[str, float]) -> None:
+    seconds = inf
+
+    def advance(self, numbers: Mapping[str, float], batches: int) -> None:
         pass
 
     def finish(self, numbers: Mapping[str, float]) -> None:
@@ -56,10 +65,12 @@ class _Silent:
 
 @final
 class _Line:
+    seconds = inf
+
     def __init__(self, title: str) -> None:
         self.title = title
 
-    def advance(self, numbers: Mapping[str, float]) -> None:
+    def advance(self, numbers: Mapping[str, float], batches: int) -> None:
         pass
 
     def finish(self, numbers: Mapping[str, float]) -> None:
@@ -68,15 +79,17 @@ class _Line:
 
 @final
 class _Bar:
+    seconds = 0.1
+
     def __init__(self, batches: int, title: str) -> None:
         layout = "{desc} {bar:20} {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}]{postfix}"
         self.bar = tqdm(
             total=batches, desc=title, unit=" batches", file=sys.stdout, bar_format=layout
         )
 
-    def advance(self, numbers: Mapping[str, float]) -> None:
+    def advance(self, numbers: Mapping[str, float], batches: int) -> None:
         self.bar.set_postfix_str(in_words(numbers), refresh=False)
-        self.bar.update()
+        self.bar.update(batches)
 
     def finish(self, numbers: Mapping[str, float]) -> None:
         self.bar.set_postfix_str(in_words(numbers))

@@ -13,10 +13,12 @@ from graphc.ir.tree import Tree, leaves, like, tree_map
 from graphc.ops import convert, leaf
 from graphc.ops.variable import Variable
 
-from .batches import Arrays
+from .batches import Arrays, count_of, rows_of
 
 Build = Callable[..., tuple[Tree[Tensor], dict[Variable, Tensor]]]
-Run = Callable[..., Tree[np.ndarray]]
+Run = Callable[[tuple[Arrays, ...], int, np.ndarray | None], Tree[np.ndarray]]
+"""Runs a step for each batch of some rows of arrays, in order or in the given one; the results have
+a row per example, or else a row per batch."""
 
 
 def signature(*data: Arrays) -> tuple[tuple[object, ...], ...]:
@@ -28,7 +30,8 @@ def compiled(
     build: Build, data: tuple[Arrays, ...], target: str | None, name: str, *, trains: bool,
     memory_budget: float | None = None,
 ) -> Run:  # fmt: skip
-    """The step as one native function; `data` shows the form of its arguments."""
+    """The step as a native function that runs for many batches in one call; `data` shows the form
+    of its arguments."""
     names = iter(f"{'xy'[i]}{n}" for i, d in enumerate(data) for n in range(len(leaves(d))))
     inputs = [tree_map(lambda a: _placeholder(a, next(names)), d) for d in data]
     outputs, updates = build(*inputs)
@@ -38,13 +41,15 @@ def compiled(
         flat, outputs, updates=updates, target=target, name=name, inference=not trains,
         fast_math=trains, memory_budget=memory_budget,
     )  # fmt: skip
-    return lambda *arrays: run(*(a for tree in arrays for a in leaves(tree)))
+    return lambda arrays, size, order: run.each_batch(
+        *(a for tree in arrays for a in leaves(tree)), size=size, order=order
+    )
 
 
 def interpreted(build: Build, target: str | None) -> Run:
     """The step op by op; it is built anew at each call, so Python in it sees values."""
 
-    def run(*data: Arrays) -> Tree[np.ndarray]:
+    def step(data: tuple[Arrays, ...]) -> Tree[np.ndarray]:
         with eager(target):
             outputs, updates = build(*(tree_map(convert.as_tensor, d) for d in data))
             values = [t.numpy() for t in leaves(outputs)]
@@ -52,6 +57,14 @@ def interpreted(build: Build, target: str | None) -> Run:
         for v, value in new:
             v.assign(value)
         return like(outputs, values)  # pyright: ignore[reportReturnType]
+
+    def run(data: tuple[Arrays, ...], size: int, order: np.ndarray | None) -> Tree[np.ndarray]:
+        rows = np.arange(count_of(data)) if order is None else order
+        starts = range(0, len(rows), size)
+        parts = [step(tuple(rows_of(d, rows[i : i + size]) for d in data)) for i in starts]
+        columns = zip(*map(leaves, parts), strict=True)
+        whole = [np.stack(c) if c[0].ndim == 0 else np.concatenate(c) for c in columns]
+        return like(parts[0], whole)  # pyright: ignore[reportReturnType]
 
     return run
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import final
 
@@ -15,7 +15,7 @@ from graphc.frontend.seeds import generator
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree, leaves, like
 
-from .batches import Arrays, Batch, Examples
+from .batches import Arrays, Examples, paced, rows_of
 from .history import History
 from .progress import Progress, progress
 from .running import Build, Run, compiled, interpreted, signature
@@ -59,7 +59,7 @@ class Trainer:
             rows = order.permutation(data.count) if plan.shuffle else None
             shown = progress(plan.verbose, batches, f"epoch {epoch + 1}/{plan.epochs}")
             start = time.perf_counter()
-            numbers = self._run(step, data.batches(plan.batch_size, rows), shown)
+            numbers = self._run(step, data, plan.batch_size, shown, rows)
             seconds = time.perf_counter() - start
             if validation is not None:
                 tested = self.evaluate(validation, plan.batch_size, 0)
@@ -72,32 +72,42 @@ class Trainer:
         """The loss and all metrics over the data."""
         step = self._test(data)
         shown = progress(verbose, -(-data.count // batch_size), "evaluate")
-        numbers = self._run(step, data.batches(batch_size), shown)
+        numbers = self._run(step, data, batch_size, shown)
         shown.finish(numbers)
         return numbers
 
     def train_on_batch(self, batch: Examples) -> dict[str, float]:
         """One step of training on all examples together; its own loss and metrics."""
-        return self._run(self._train(batch), batch.batches(batch.count), progress(0, 1, ""))
+        return self._run(self._train(batch), batch, batch.count, progress(0, 1, ""))
 
     def predict(self, data: Examples, batch_size: int, verbose: int | str) -> Tree[np.ndarray]:
         """The outputs for all examples."""
         step = self._step("predict", lambda x: predict_step(self.model, x), data)
         shown = progress(verbose, -(-data.count // batch_size), "predict")
         parts: list[Tree[np.ndarray]] = []
-        for batch in data.batches(batch_size):
-            parts.append(step(batch.inputs))
-            shown.advance({})
+        for rows, batches in paced(data.count, batch_size, shown.seconds):
+            parts.append(step((rows_of(data.inputs, rows),), batch_size, None))
+            shown.advance({}, batches)
         shown.finish({})
+        if len(parts) == 1:
+            return parts[0]
         columns = zip(*map(leaves, parts), strict=True)
         return like(parts[0], [np.concatenate(c) for c in columns])  # pyright: ignore
 
-    def _run(self, step: Run, batches: Iterable[Batch], shown: Progress) -> dict[str, float]:
-        """One pass over the batches: the only place where steps follow one another."""
+    def _run(
+        self, step: Run, data: Examples, size: int, shown: Progress,
+        order: np.ndarray | None = None,
+    ) -> dict[str, float]:  # fmt: skip
+        """One pass over the data: the only place where steps follow one another."""
         means = self._objective().means
         means.reset()
-        for batch in batches:
-            shown.advance(_numbers(step(batch.inputs, batch.targets)))
+        arrays = (data.inputs, data.targets)
+        for rows, batches in paced(data.count, size, shown.seconds):
+            if order is None:
+                numbers = step(tuple(rows_of(a, rows) for a in arrays), size, None)
+            else:
+                numbers = step(arrays, size, order[rows])
+            shown.advance(_last(numbers), batches)
         return means.values()
 
     def _train(self, data: Examples) -> Run:
@@ -149,6 +159,6 @@ class Trainer:
         return self.objective
 
 
-def _numbers(outputs: object) -> Mapping[str, float]:
+def _last(outputs: object) -> Mapping[str, float]:
     assert isinstance(outputs, dict), "steps answer numbers by name"
-    return {name: float(value) for name, value in outputs.items()}
+    return {name: float(value[-1]) for name, value in outputs.items()}

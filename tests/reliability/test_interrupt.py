@@ -37,6 +37,28 @@ assert w.numpy().min() == w.numpy().max() == 2
 print("usable")
 """
 
+EPOCH = """
+import numpy as np, graphc as gx
+x = gx.placeholder(("batch", 1 << 14), name="x")
+u = gx.variable(np.zeros(1 << 14, np.float32), name="u")
+v = gx.variable(np.zeros((), np.int32), name="v")
+y = gx.mean(gx.sin(x) + u)
+f = gx.function(x, y, updates={u: u + 1, v: v + 1})
+a = np.ones((4, 1 << 14), np.float32)
+f(a[:1])
+print("ready", flush=True)
+try:
+    f.each_batch(a, size=1, order=np.zeros(10_000_000, np.int64))
+except KeyboardInterrupt:
+    print("stopped", flush=True)
+calls = int(v.numpy())
+assert calls > 1
+assert u.numpy().min() == u.numpy().max() == calls
+assert abs(f(a) - np.sin(1.0) - calls) < 1e-3 * calls
+assert int(v.numpy()) == calls + 1
+print("usable")
+"""
+
 FIT = """
 import numpy as np, graphc as gx
 X = np.random.default_rng(0).normal(size=(512, 12, 12, 3)).astype(np.float32)
@@ -88,6 +110,13 @@ print("usable")
 
 def test_a_long_call(tmp_path):
     words, seconds = interrupted(FUNCTION, 0.2, GRAPHC_CACHE_DIR=tmp_path)
+    assert words == ["stopped", "usable"]
+    assert seconds < 1
+
+
+def test_many_calls_in_one(tmp_path):
+    """Calls are whole: all variables have been changed equally often."""
+    words, seconds = interrupted(EPOCH, 0.3, GRAPHC_CACHE_DIR=tmp_path)
     assert words == ["stopped", "usable"]
     assert seconds < 1
 

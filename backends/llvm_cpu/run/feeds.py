@@ -30,12 +30,14 @@ class Whole:
     following: list[int]
 
     @staticmethod
-    def of(results: Iterable[Result], batches: Batches) -> Whole:
-        """Arrays for all calls, from the results of any one of them."""
-        rows = sum(s.calls * s.rows for s in batches.stretches)
+    def of(results: Sequence[Sequence[Result]], batches: Batches) -> Whole:
+        """Arrays for all calls, from the results of one call of each stretch."""
+        calls = [s.calls for s in batches.stretches]
         pairs: list[tuple[np.ndarray, int]] = []
-        for (_, one, dtype, _), joined in zip(results, batches.is_joined):
-            shape = (rows, *one[1:]) if joined else (batches.calls, *one)
+        for column, joined in zip(zip(*results), batches.is_joined):
+            _, one, dtype, _ = column[0]
+            rows = sum(n * shape[0] for n, (_, shape, _, _) in zip(calls, column)) if joined else 0
+            shape = (rows, *one[1:]) if joined else (sum(calls), *one)
             nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
             pairs.append(aligned_array(shape, dtype, nbytes))
         return Whole([array for array, _ in pairs], [address for _, address in pairs])

@@ -140,11 +140,12 @@ class Runner:
         return results
 
     def _each(self, batches: Batches, turn: Turn) -> list[np.ndarray]:
-        done, whole = 0, None
+        done = 0
         with self.lock:
+            known = [self._known(s.sizes).results for s in batches.stretches]
+            whole = Whole.of(known, batches)
             for stretch in batches.stretches:
                 prepared = self._prepare(stretch.sizes)
-                whole = whole or Whole.of(prepared.results, batches)
                 feeds = self._begin_stretch(prepared, batches, stretch, whole)
                 if status := self._with_crew(turn):
                     error = self._failure(status)
@@ -152,7 +153,6 @@ class Runner:
                     raise error
                 assert len(feeds), "feeds live as long as the calls"
                 done += stretch.calls
-        assert whole, "there is at least one call"
         return whole.arrays
 
     def _with_crew(self, turn: Turn) -> int:
@@ -205,8 +205,8 @@ class Runner:
         start = self.table.memory.address
         inputs = [(start(Address(cell)), index) for cell, index in self._inputs]
         results = [
-            (None if cell is None else start(Address(cell)), *rest)
-            for cell, *rest in prepared.results
+            (None if cell is None else start(Address(cell)), shape, dtype, nbytes)
+            for cell, shape, dtype, nbytes in prepared.results
         ]
         feeds = input_feeds(inputs, batches, stretch, self._rows, self.name)
         feeds += whole.feeds(results, stretch.calls)
@@ -265,18 +265,22 @@ class Runner:
         current = self._current
         if current is not None and current.sizes is sizes:
             return current
-        key = tuple([sizes[n] for n in self._names])
-        prepared = self._prepared.get(key)
-        if prepared is None:
-            if len(self._prepared) >= KNOWN_SIZES:
-                self._prepared.clear()
-            prepared = self._prepared[key] = self._measure(sizes)
+        prepared = self._known(sizes)
         if prepared is not self._current:
             # Nothing is current while words change, in case a fork or an interrupt comes between.
             self._current = None
             self._place(prepared.nbytes)
             self.table.memory.set_values(prepared.words)
             self._current = prepared
+        return prepared
+
+    def _known(self, sizes: Mapping[str, int]) -> Prepared:
+        key = tuple([sizes[n] for n in self._names])
+        prepared = self._prepared.get(key)
+        if prepared is None:
+            if len(self._prepared) >= KNOWN_SIZES:
+                self._prepared.clear()
+            prepared = self._prepared[key] = self._measure(sizes)
         return prepared
 
     def _measure(self, sizes: Mapping[str, int]) -> Prepared:
