@@ -20,10 +20,10 @@ import numpy as np
 
 from graphc import compiler
 from graphc.backends.llvm_cpu.run.pool import Pool
-from graphc.diff.reverse import grad
+from graphc.diff.reverse import vjp
 from graphc.ir.dim import names_of
 from graphc.ir.node import Tensor
-from graphc.ops import leaf, matmul, movement, nn, reduce
+from graphc.ops import leaf, matmul, movement, nn
 
 from . import machine
 from .kernels import Rates, rates
@@ -67,11 +67,10 @@ class Convolution:
     same: bool
 
     @property
-    def pads(self) -> tuple[tuple[int, int], ...]:
+    def pads(self) -> list[tuple[int, int]]:
         """Before and after the image."""
-        return tuple(
-            (self.dilation * (t - 1) // 2,) * 2 if self.same else (0, 0) for t in self.taps
-        )
+        around = [self.dilation * (t - 1) // 2 if self.same else 0 for t in self.taps]
+        return [(n, n) for n in around]
 
     @property
     def result(self) -> tuple[int, ...]:
@@ -122,7 +121,7 @@ class Convolution:
             return [x, w], y
         dy = leaf.placeholder(y.shape, name="dy")
         by, other = (x, w) if form == "dx" else (w, x)
-        (found,) = grad(reduce.sum(y * dy), [by])
+        (found,) = vjp([y], [by], [dy])
         return [other, dy], found
 
 

@@ -21,7 +21,8 @@ from graphc.ir.dim import ceil_div, product
 from graphc.kernels.kernel import Buffer, Kernel
 
 from .columns import emit_totals, partial_columns
-from .loops import Driver, loops_of
+from .items import loops_of
+from .loops import Driver
 from .operands import Panels
 from .pack import emit_panels
 from .plan import Plan, plan_of

@@ -20,6 +20,7 @@ from graphc.kernels.evaluate import identity
 from graphc.kernels.kernel import Buffer, Kernel
 
 from .calls import Micros
+from .items import loops_of
 from .micro import Call
 from .operands import Box, InPlace, Panels
 from .plan import Plan
@@ -29,27 +30,6 @@ from .stream import may_stream
 Extents = Mapping[str, Number]
 Piece = tuple[int, Number, Number]
 """(rows, first, past the last): tiles of so many rows side by side."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loop:
-    """One parallel loop: an axis (or "" for blocks of panels), its turns, values per turn."""
-
-    axis: str
-    turns: Size
-    step: int = 1
-
-
-def loops_of(plan: Plan) -> list[Loop]:
-    """The parallel loops, outermost first: neighbours in the order share a panel of `b`."""
-    c, kernel = plan.c, plan.c.kernel
-    found = [Loop(x, kernel.axis(x).size) for x in (*c.batch, *c.n[:-1])]
-    found.append(Loop("", ceil_div(plan.panels, plan.tile.panels), plan.tile.panels))
-    for x in c.m:
-        span = plan.tile.span(x)
-        if span is not None:
-            found.append(Loop(x, ceil_div(kernel.axis(x).size, span), span))
-    return found
 
 
 @dataclass(slots=True)

@@ -15,8 +15,9 @@ from graphc.backends.llvm_cpu.ir.text import Function
 from graphc.backends.llvm_cpu.ir.types import Number, memory_type, value_type
 from graphc.backends.llvm_cpu.nest.body import Body, Vectors
 from graphc.backends.llvm_cpu.nest.place import Lanes, Place
-from graphc.ir.dim import Size
 
+from .across import across
+from .levels import Level, nest_of
 from .plan import Plan
 from .results import Results
 
@@ -25,29 +26,6 @@ WRITTEN_OUT = 320
 
 
 # ---------------------------------------------------------------------------- the sum
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """One loop of the sum: turns, and how far each operand moves per turn."""
-
-    extent: Number
-    a: Number
-    b: tuple[Number, ...]
-
-
-def nest_of(plan: Plan, place: Place, extents: Mapping[str, Number]) -> list[Level]:
-    """The loops over K, neighbours fused where all operands walk them as one."""
-    found: list[tuple[Number, Size, tuple[Size, ...]]] = []
-    for n in plan.c.k:
-        here = (extents[n], plan.a.step(n), tuple(x.step(n) for x in plan.b))
-        if found and isinstance(here[0], int) and isinstance(found[-1][0], int):
-            count, a, b = found[-1]
-            if a == here[1] * here[0] and b == tuple(x * here[0] for x in here[2]):
-                found[-1] = (count * here[0], here[1], here[2])
-                continue
-        found.append(here)
-    return [Level(e, place.size(a), tuple(map(place.size, b))) for e, a, b in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +177,11 @@ def _accumulate(
     steps = [place.size(plan.a.step(n)) for n in m[-2:]]
     steps = [0, *steps][-2:]
     offsets = [f.add(f.mul(i, steps[0]), f.mul(j, steps[1])) for i, j in rows_of(tile)]
+    nest = nest_of(plan, place, call.extents)
+    if plan.tile.along != "n":
+        return _accumulate_across(plan, f, place, tile, call, offsets)
     masks = [place.mask(g) if reads_masked(plan) else None for g in groups]
     sums = Sums(plan, place, offsets, masks)
-    nest = nest_of(plan, place, call.extents)
     if call.waiting is None:
         start = ["zeroinitializer"] * (len(offsets) * plan.vectors)
         return sums.run(nest, call.a, call.b, start)
@@ -210,6 +190,26 @@ def _accumulate(
     acc = sums.run(nest, call.a, call.b, start)
     for x, at in zip(acc, spots):
         f.store(sums.type_, x, at, plan.align)
+    return acc
+
+
+def _accumulate_across(
+    plan: Plan,
+    f: Function,
+    place: Place,
+    tile: tuple[int, int],
+    call: Call,
+    offsets: Sequence[Number],
+) -> Vectors:
+    """The same for a tile whose lanes do not run along N."""
+    nest = nest_of(plan, place, call.extents)
+    acc = across(plan, place, nest, offsets, call.a, call.b[0])
+    if call.waiting is None:
+        return acc
+    type_, spots = value_type(plan.c.a.dtype, plan.lanes), _spots(plan, f, tile, call.waiting)
+    acc = [f.binary("fadd", type_, x, f.load(type_, at, plan.align)) for x, at in zip(acc, spots)]
+    for x, at in zip(acc, spots):
+        f.store(type_, x, at, plan.align)
     return acc
 
 

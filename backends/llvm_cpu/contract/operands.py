@@ -61,7 +61,10 @@ def in_place(e: Expr) -> InPlace | None:
 
 @dataclass(frozen=True, slots=True)
 class Panels:
-    """Copies of all panels of `b`: [batch..., outer n..., panel, k..., lane], zeros at the end."""
+    """Copies of all panels of `b`: [batch..., outer n..., panel, k..., lane], zeros at the end.
+
+    Where lanes run along the sum, they are copies of columns: [batch..., n..., k...].
+    """
 
     dtype: DType
     axes: tuple[str, ...]

@@ -15,7 +15,8 @@ from graphc.backends.llvm_cpu.ir.types import Number, memory_type, value_type
 from graphc.backends.llvm_cpu.nest.body import Body
 from graphc.backends.llvm_cpu.nest.map import MapEmitter
 from graphc.backends.llvm_cpu.nest.map_schedule import schedule_map
-from graphc.backends.llvm_cpu.nest.place import Lanes, Place
+from graphc.backends.llvm_cpu.nest.place import Place
+from graphc.backends.llvm_cpu.nest.turn import turned
 from graphc.dtypes import DType
 from graphc.ir.dim import Size, ceil_div, product
 from graphc.kernels.build import as_index, load, store
@@ -39,13 +40,22 @@ def panels_of(
     return Panels(b.dtype, (*around, "", *k), shape)
 
 
+def rows_of(
+    kernel: Kernel, b: Expr, batch: Sequence[str], n: Sequence[str], k: Sequence[str]
+) -> Panels:
+    """Columns one after the other instead of panels, each with its sum side by side."""
+    around = [x for x in (*batch, *n) if x in b.free]
+    sizes = [kernel.axis(x).size for x in (*around, *k)]
+    return Panels(b.dtype, (*around, *k), (*sizes, 1))
+
+
 def emit_panels(entry: Entry, kernel: Kernel, b: Expr, panels: Panels, n: str, to: str) -> Size:
     """The loops of one packing phase; answers how many items they are."""
-    source = in_place(b)
-    turned = source and _turned_axis(kernel, source, panels, n, entry.place.width)
-    if source and turned:
-        return _Turn(entry, kernel, source, panels, n, turned, to).emit()
-    pack = pack_kernel(kernel, b, panels, n)
+    source = in_place(b) if "" in panels.axes else None
+    along = source and _turned_axis(kernel, source, panels, n, entry.place.width)
+    if source and along:
+        return _Turn(entry, kernel, source, panels, n, along, to).emit()
+    pack = (pack_kernel if "" in panels.axes else _pack_rows)(kernel, b, panels, n)
     pointers = {**entry.place.pointers, "panels": to}
     place = Place(entry.f, pack.axes, pointers, entry.place.sizes)
     schedule = schedule_map(pack, entry.f.target)
@@ -72,6 +82,13 @@ def pack_kernel(kernel: Kernel, b: Expr, panels: Panels, n: str) -> Kernel:
     index = [as_index(x) for x in (*names, "lane")]
     axes = (*named, Axis("lane", width))
     return Kernel(f"{kernel.name}_pack", axes, (store(target, index, value),))
+
+
+def _pack_rows(kernel: Kernel, b: Expr, panels: Panels, _: str) -> Kernel:
+    """The map that puts columns one after the other."""
+    target = Buffer("panels", panels.dtype, panels.shape[:-1])
+    axes = tuple(map(kernel.axis, panels.axes))
+    return Kernel(f"{kernel.name}_pack", axes, (store(target, panels.axes, b),))
 
 
 def _guarded(e: Load) -> Load:
@@ -164,7 +181,7 @@ class _Turn:
         size = place.size(self.kernel.axis(self.n).size)
         top = f.sub(f.sub(size, first), 1)
         whole = isinstance(size, int) and size % int(str(self.panels.shape[-1])) == 0
-        mask = None if left is None else self.prefix(left)
+        mask = None if left is None else self.place.prefix(left)
         rows: list[str] = []
         for r in range(lanes):
             here = f.add(column, r)
@@ -173,31 +190,10 @@ class _Turn:
             rows.append(access.read(f, stored, lanes, at, mask))
         type_, width = value_type(self.dtype, lanes), self.panels.shape[-1]
         assert isinstance(width, int), "panels have a known width"
-        for r, row in enumerate(turned(self.entry, type_, rows)):
+        for r, row in enumerate(turned(f, type_, rows)):
 
             def write(r: int = r, row: str = row) -> None:
                 at = f.gep(value_type(self.dtype), to, f.add(f.mul(f.add(k, r), width), column))
                 f.store(type_, row, at)
 
             f.if_(True if left is None else f.compare("lt", r, left), write)
-
-    def prefix(self, count: Number) -> str | None:
-        """The mask of the first lanes."""
-        with self.place.bind({}, Lanes("", 0, 1, count)):
-            return self.place.mask(0)
-
-
-def turned(entry: Entry, type_: str, rows: list[str]) -> list[str]:
-    """The square whose columns are these rows: log2(lanes) rounds of pairwise exchanges."""
-    f, lanes = entry.f, len(rows)
-    distance = lanes // 2
-    while distance:
-        for i in range(lanes):
-            if i & distance:
-                continue
-            a, b = rows[i], rows[i + distance]
-            low = [q if not q & distance else lanes + q - distance for q in range(lanes)]
-            high = [q + distance if not q & distance else lanes + q for q in range(lanes)]
-            rows[i], rows[i + distance] = f.shuffle(type_, a, b, low), f.shuffle(type_, a, b, high)
-        distance //= 2
-    return rows

@@ -18,9 +18,10 @@ from graphc.kernels.roles import Contraction, contraction_of
 from graphc.kernels.settle import settled, with_axes
 from graphc.kernels.walk import size_names, walk
 
+from .choose import choose_tile
 from .operands import Box, InPlace, Operand, Panels, groups_of, in_place
-from .pack import panels_of
-from .tile import BOX_BYTES, UNKNOWN, Tile, choose_tile, shape_of
+from .pack import panels_of, rows_of
+from .tile import BOX_BYTES, UNKNOWN, Tile, shape_of
 
 FLOATS = (dtypes.float32, dtypes.float64)
 ARRAYS_ON_STACK = 1 << 18
@@ -139,7 +140,7 @@ def plan_of(kernel: Kernel, target: Target, tile: Tile | None = None) -> Plan | 
     width = tile.vectors * target.lanes
     found = [_second(c, tile, b, width) for b in c.b]
     if any(isinstance(x, Panels) for x in found):
-        found = [panels_of(c.kernel, b, c.batch, c.n, c.k, width) for b in c.b]
+        found = [_copied(c, tile, b, width) for b in c.b]
     plan = Plan(c, a, tuple(found), tile, target.lanes, _edge(c, tile)) if a else None
     return plan if plan and _fits(plan) else None
 
@@ -204,10 +205,22 @@ def _span(c: Contraction, tile: Tile, axis: str) -> int | None:
 
 
 def _second(c: Contraction, tile: Tile, b: Expr, width: int) -> Operand:
-    """`b` in place where it is dense along n and its rows do not crowd out one another."""
-    found = in_place(b)
-    if found and found.step(c.n[-1]) == 1 and not _is_crowded(c, tile, found):
+    """`b` in place where lanes find it dense and its rows do not crowd out one another."""
+    found, last = in_place(b), c.kernel.axis(c.k[-1]).size
+    if found and tile.along == "n" and found.step(c.n[-1]) == 1:
+        return _copied(c, tile, b, width) if _is_crowded(c, tile, found) else found
+    if found and tile.along == "m":
         return found
+    if found and tile.along == "k" and found.step(c.k[-1]) == 1:
+        is_long = len(c.k) == 1 or (isinstance(last, int) and last % width == 0)
+        return found if is_long else _copied(c, tile, b, width)
+    return _copied(c, tile, b, width)
+
+
+def _copied(c: Contraction, tile: Tile, b: Expr, width: int) -> Panels:
+    """Copies of `b` in the order in which register tiles read them."""
+    if tile.along == "k":
+        return rows_of(c.kernel, b, c.batch, c.n, c.k)
     return panels_of(c.kernel, b, c.batch, c.n, c.k, width)
 
 

@@ -14,6 +14,7 @@ from math import prod
 
 from graphc.backends.llvm_cpu.host import Target
 from graphc.ir import dim
+from graphc.ir.dim import Size
 from graphc.kernels.kernel import Kernel
 from graphc.kernels.roles import Contraction
 
@@ -62,6 +63,8 @@ class Tile:
     """About so many steps of the sum are written out in its innermost loop."""
     panels: int = 1
     spans: tuple[tuple[str, int], ...] = ()
+    along: str = "n"
+    """Where lanes run: along N, or with few columns along the sum (k) or along M (m)."""
 
     def span(self, axis: str) -> int | None:
         """The values of an axis that are done together; None for all."""
@@ -81,16 +84,31 @@ class Shape:
     c: Contraction
     groups: tuple[Group, ...]
     """The coordinates of `a`."""
-    is_boxed: bool
-    """Whether `a` is copied to a box."""
-    by_rows: bool
-    """Whether memory of `a` is contiguous along the sum."""
+    direct: InPlace | None
+    """`a` if it is read in place, else it is copied to a box."""
     lanes: int
     registers: int
     per_vector: int
     """Registers of one vector: 2 where lanes of float64 fill two."""
     apart: int = 0
     """Bytes of a cache that a row of `b` takes up where it lies, if that is more than its panel."""
+
+    @property
+    def is_boxed(self) -> bool:
+        """Whether `a` is copied to a box."""
+        return self.direct is None
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether memory of `a` is contiguous along the sum."""
+        return self.direct is None or self.step(self.c.k[-1]) == 1
+
+    def step(self, axis: str) -> Size:
+        """How far an axis moves in `a`, if a box holds all of it."""
+        if self.direct is not None:
+            return self.direct.step(axis)
+        names = [n for g in self.groups for n, _ in g.steps]
+        return Box(self.c.a, self.groups, {n: self.length(n) for n in names}).step(axis)
 
     def steps(self, axis: str) -> int:
         """The size of an axis of K, or a guess on the long side."""
@@ -121,10 +139,9 @@ def shape_of(
     c: Contraction, groups: tuple[Group, ...], direct: InPlace | None, target: Target
 ) -> Shape:
     """The facts about a contraction on a machine; `direct` is `a` if it is read in place."""
-    by_rows = direct is None or direct.step(c.k[-1]) == 1
     per_vector = max(1, c.a.dtype.itemsize // 4)
     size = target.lanes, target.registers, per_vector
-    return Shape(c.kernel, c, groups, direct is None, by_rows, *size, _apart(c))
+    return Shape(c.kernel, c, groups, direct, *size, _apart(c))
 
 
 def _apart(c: Contraction) -> int:
@@ -144,17 +161,11 @@ def _apart(c: Contraction) -> int:
     return max((x for x in known if x * LEAST_STEP <= STEP_BYTES), default=0)
 
 
-def choose_tile(s: Shape) -> Tile:
-    """The tile that needs the fewest cycles by count, then spans that fit the caches."""
-    outer, inner, vectors = _registers(s)
-    return _with_spans(s, Tile(outer, inner, vectors))
-
-
 # ---------------------------------------------------------------------------- registers
 
 
-def _registers(s: Shape) -> tuple[int, int, int]:
-    """(outer rows, inner rows, vectors) of the register tile."""
+def registers(s: Shape) -> tuple[float, tuple[int, int, int]]:
+    """Cycles by count, and (outer rows, inner rows, vectors) of the register tile."""
     m = s.c.m
     inner, outer = s.known(m[-1]), s.known(m[-2]) if len(m) > 1 else 1
     best: tuple[float, tuple[int, int, int]] | None = None
@@ -164,7 +175,7 @@ def _registers(s: Shape) -> tuple[int, int, int]:
         if most < 1 and vectors > 1:
             break
         for rows in range(1, max(1, min(most, MOST_ROWS)) + 1):
-            shape = _rows(rows, outer, inner)
+            shape = rows_of(rows, outer, inner)
             turns = _cycles_of_rows(shape, inner, outer, width)
             # Every step of the sum is a new line of memory of `a`, shared by all rows.
             turns += 0.0 if s.by_rows else LINE_COST * (1 + width) / rows
@@ -172,10 +183,10 @@ def _registers(s: Shape) -> tuple[int, int, int]:
             found = (round(cost, 6), (*shape, vectors))
             best = found if best is None or found < best else best
     assert best, "there is always a tile of one row"
-    return best[1]
+    return best
 
 
-def _rows(rows: int, outer: int | None, inner: int | None) -> tuple[int, int]:
+def rows_of(rows: int, outer: int | None, inner: int | None) -> tuple[int, int]:
     """Rows of a short last axis that is covered whole are taken from two axes."""
     if inner is None or outer is None or inner >= rows or inner < 1:
         return 1, rows if inner is None else min(rows, max(1, inner))
@@ -197,12 +208,12 @@ def _cycles_of_rows(
     if inner is None or inner == 0:
         return _cycles(shape[0] * shape[1], width) / (shape[0] * shape[1])
     total = outer or shape[0]
-    pairs = product(_pieces(total, shape[0]), _pieces(inner, shape[1]))
+    pairs = product(pieces(total, shape[0]), pieces(inner, shape[1]))
     turns = sum(many * count * _cycles(a * b, width) for (a, many), (b, count) in pairs)
     return turns / max(1, total * inner)
 
 
-def _pieces(size: int, most: int) -> list[tuple[int, int]]:
+def pieces(size: int, most: int) -> list[tuple[int, int]]:
     """Balanced pieces of an extent: (rows, how many)."""
     count = -(-size // most)
     rows, longer = divmod(size, count)
@@ -218,7 +229,8 @@ def _cycles(rows: int, width: int) -> float:
 # ---------------------------------------------------------------------------- spans
 
 
-def _with_spans(s: Shape, tile: Tile) -> Tile:
+def with_spans(s: Shape, tile: Tile) -> Tile:
+    """The tile with spans that fit the caches and make enough items."""
     products = ITEM_PRODUCTS
     total = prod(map(s.length, (*s.c.m, *s.c.n, *s.c.k, *s.c.batch)))
     while True:
@@ -267,7 +279,7 @@ def _cut_sum(s: Shape, width: int, rows: Mapping[str, int]) -> dict[str, int]:
         if s.is_boxed and s.known(n) is None:
             spans[n] = 1 if len(s.c.k) > 1 else 4 * UNKNOWN
     found: dict[str, int] = {n: x for n, x in spans.items() if s.known(n) is None}
-    windows = {n for g in s.groups for n, _ in g.steps if len(g.steps) > 1}
+    windows = {n for g in s.groups if not {*s.c.m}.isdisjoint(dict(g.steps)) for n, _ in g.steps}
     for n in sorted(s.c.k, key=lambda x: x in windows):
         size = spans[n]
         while size > 1 and not _fits(s, width, {**rows, **spans, n: size}, STEP_BYTES):
@@ -338,7 +350,11 @@ def _cut_waiting(s: Shape, tile: Tile, products: int) -> tuple[dict[str, int], i
     panels = max(1, int(share))
     if share < 1:
         rows = max(4 * tile.inner, int(spans[m[-1]] * share))
-        spans[m[-1]] = _block(s.known(m[-1]), min(rows, spans[m[-1]]), tile.inner)
+        whole = spans[m[-1]]
+        spans[m[-1]] = _block(s.known(m[-1]), min(rows, whole), tile.inner)
+        if m[:-1]:
+            share *= whole / max(1, spans[m[-1]])
+            spans[m[-2]] = max(1, min(spans[m[-2]], int(spans[m[-2]] * share)))
     while panels > 1 and prod(spans.values()) * width * panels > ITEM_BYTES:
         panels -= 1
     for n in (m[-1], *m[:-1]):

@@ -179,6 +179,11 @@ class Place:
         limit = self.splat(I32, self.f.cast("trunc", I64, self.f.sub(left, first), I32))
         return self.f.relate("lt", self.vector(I32), iota(I32, self.width), limit)
 
+    def prefix(self, count: Number) -> str | None:
+        """The mask of the first lanes; None for all."""
+        with self.bind({}, Lanes("", 0, 1, count)):
+            return self.mask(0)
+
     def spread(self, index: Affine, group: int) -> LaneIndex:
         """The value of an index in each lane of a group."""
         assert self.lanes, "only the vector axis makes lanes differ"

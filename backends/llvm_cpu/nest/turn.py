@@ -17,7 +17,6 @@ from graphc.kernels.kernel import Kernel, Load
 from graphc.kernels.walk import expressions_of
 
 from .body import Body, Vectors
-from .place import Lanes
 
 LEAST_TURNED = 8
 """An axis shorter than this is not worth turning."""
@@ -117,7 +116,7 @@ class Tiles:
             where = self.body.memory.address(e.buffer, e.index)
         assert where.step is not None, "a turned load has a fixed step"
         step, type_ = place.size(where.step), memory_type(e.buffer.dtype, width)
-        mask = self.prefix(count)
+        mask = self.place.prefix(count)
 
         def square(g: Number, _: list[str]) -> None:
             rows = []
@@ -134,8 +133,3 @@ class Tiles:
                 f.store(type_, row, f.gep(element, tile, f.add(f.mul(g, width), i * self.pitch)))
 
         f.loop(0, lanes.groups, 1, square, hint="square")
-
-    def prefix(self, count: Number) -> str | None:
-        """The mask of the first lanes."""
-        with self.place.bind({}, Lanes("", 0, 1, count)):
-            return self.place.mask(0)
