@@ -30,6 +30,8 @@ from graphc.ops import elementwise, leaf, nn, reduce
 from graphc.schedule.plan import KernelStep, Plan, Storage
 from graphc.schedule.touch import reads, writes
 
+COPIED = 1024
+"""Numbers of a row of what is copied."""
 LEAST_SHARE = 0.05
 """Kernels that take less of a case than this are not shown."""
 
@@ -254,13 +256,13 @@ def opened(function: compiler.Function) -> LLVMExecutable:
 
 def copying(crew: Pool) -> Callable[[int], Callable[[], None]]:
     """Makes a call that moves so many bytes: half are read, half are written."""
-    x = leaf.placeholder((None,), name="x")
+    x = leaf.placeholder((None, COPIED), name="x")
     executable = opened(compiler.function(x, elementwise.neg(x)))
     (step,) = executable.plan.steps
-    (size,) = {str(d) for s in executable.plan.storages for d in s.shape}
+    (size,) = {n for s in executable.plan.storages for d in s.shape for n in names_of(d)}
 
     def made(nbytes: int) -> Callable[[], None]:
-        bench = Bench(executable, crew, {size: max(16, nbytes // 8)})
+        bench = Bench(executable, crew, {size: max(1, nbytes // (8 * COPIED))})
         call = bench.call(executable.native[step])
         return lambda _keep=bench: call()
 

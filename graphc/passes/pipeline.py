@@ -33,6 +33,7 @@ from .masks_from_outputs import masks_from_outputs
 from .merge_loops import merge_loops
 from .options import Options
 from .remove_dead import remove_dead
+from .share_quotients import share_quotients
 from .simplify import simplify
 from .sink_results import sink_results
 from .stabilize import stabilize
@@ -55,6 +56,7 @@ PIPELINE: tuple[Pass, ...] = (
     masks_from_outputs,  # After simplify, which may change what reads the masks.
     join_moments,      # After simplify, which knows the sums around a mean in their plain form.
     remove_dead,       # After hoisting, which leaves rows that no step reads.
+    share_quotients,   # After all rules that look for quotients.
     contract_fma,      # Last: it hides sums and products from all rules, and no later pass may
                        # change which products are rounded, or fusion would change bits.
 )

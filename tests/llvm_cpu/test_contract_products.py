@@ -7,12 +7,12 @@ import pytest
 from contraction_forms import batched, gates, masked, matmul, run_oracle
 
 from graphc import dtypes
-from graphc.backends.llvm_cpu.contract import stream
 from graphc.backends.llvm_cpu.contract.emit import emit_contraction
 from graphc.backends.llvm_cpu.contract.plan import plan_of
 from graphc.backends.llvm_cpu.contract.tile import Tile
 from graphc.backends.llvm_cpu.host import host
 from graphc.backends.llvm_cpu.ir.module import Module
+from graphc.backends.llvm_cpu.nest import stream
 from graphc.ir import dim
 
 from .contract_runner import Compiled, check, compare, inputs_of

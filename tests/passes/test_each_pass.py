@@ -23,6 +23,7 @@ from graphc.passes.inline_calls import inline_calls
 from graphc.passes.join_moments import join_moments
 from graphc.passes.options import Options
 from graphc.passes.pipeline import run
+from graphc.passes.share_quotients import share_quotients
 from graphc.passes.simplify import simplify
 from graphc.passes.stabilize import stabilize
 
@@ -66,6 +67,10 @@ CASES = [
     (simplify,         OPTIONS, lambda: reduce.sum(v * 2 + 0, keepdims=True), "2 * sum(v)"),
     (simplify,         OPTIONS, lambda: reduce.sum(convert.broadcast_to(v, (4, 3)), 0), "4 * v"),
     (simplify,         OPTIONS, lambda: x.T.T @ v,                        "x @ v"),
+    (share_quotients,  FAST,    lambda: x / reduce.sum(y, 1, keepdims=True),
+     "x * (1 / sum(y, axis=1))"),
+    (share_quotients,  OPTIONS, lambda: x / reduce.sum(v),                "x / sum(v)"),
+    (share_quotients,  FAST,    lambda: x / v,                            "x / v"),
     (stabilize,        OPTIONS, lambda: log(1 + x),                       "log1p(x)"),
     (stabilize,        OPTIONS, lambda: 1 / (1 + exp(-x)),                "1 * sigmoid(x)"),
     (stabilize,        OPTIONS, lambda: x ** 2.0 + x ** 0.5,              "x**2 + sqrt(x)"),

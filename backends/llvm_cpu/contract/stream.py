@@ -1,49 +1,27 @@
-"""Stores that pass by the caches: results so large that little of them is there when it is read.
-
-A plain store first reads the line that it writes. A streaming one does not, which saves a third of
-the traffic of a convolution with few taps. Whether results are large enough is known at run time;
-it changes no bit of them.
-"""
+"""Stores of contractions that pass by the caches (`nest/stream.py`): which tiles allow it."""
 
 from __future__ import annotations
 
-from graphc.backends.llvm_cpu.ir.types import I64
 from graphc.backends.llvm_cpu.ir.writer import Condition
 from graphc.backends.llvm_cpu.nest.place import Place
-from graphc.ir.dim import product
+from graphc.backends.llvm_cpu.nest.stream import is_aligned, is_large, may_be_large
 from graphc.kernels.kernel import Affine, Store
 
 from .plan import Plan
 
-STREAMED_BYTES = 12 << 20
-"""Results from which on stores are streaming: a good part of a third-level cache."""
-LEAST_ROW_BYTES = 1 << 14
-"""Results of known sizes that are so small are never asked about."""
-
 
 def may_stream(plan: Plan) -> bool:
     """Whether some results may be streamed."""
-    return any(_is_aligned(plan, s) and _may_be_large(s) for s in plan.c.tiles)
+    return any(_is_aligned(plan, s) and may_be_large(s) for s in plan.c.tiles)
 
 
 def streams(plan: Plan, place: Place, s: Store) -> Condition:
     """Whether a store of whole vectors is to be streaming."""
-    if not _is_aligned(plan, s) or not _may_be_large(s):
+    if not _is_aligned(plan, s) or not may_be_large(s):
         return False
-    f, inside = place.f, plan.lanes * s.buffer.dtype.itemsize - 1
-    nbytes = f.mul(place.size(product(s.buffer.shape)), s.buffer.dtype.itemsize)
-    address = f.emit(f"ptrtoint ptr {place.pointers[s.buffer.name]} to i64", "address")
-    rest = f.binary("and", I64, address, str(inside))
-    return f.both(f.compare("ge", nbytes, STREAMED_BYTES), f.relate("eq", I64, rest, 0))
-
-
-def _may_be_large(s: Store) -> bool:
-    known = product(x for x in s.buffer.shape if isinstance(x, int))
-    assert isinstance(known, int), "a product of numbers is a number"
-    nbytes = known * s.buffer.dtype.itemsize
-    if all(isinstance(x, int) for x in s.buffer.shape):
-        return nbytes >= STREAMED_BYTES
-    return nbytes >= LEAST_ROW_BYTES
+    pointer = place.pointers[s.buffer.name]
+    aligned = is_aligned(place, pointer, plan.lanes * s.buffer.dtype.itemsize)
+    return place.f.both(is_large(place, s), aligned)
 
 
 def _is_aligned(plan: Plan, s: Store) -> bool:

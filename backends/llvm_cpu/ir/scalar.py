@@ -48,8 +48,11 @@ def emit(f: Function, name: str, dtype: DType, lanes: int, *args: str) -> str:
 
 
 def combine(f: Function, kind: str, dtype: DType, lanes: int, a: str, b: str) -> str:
-    """Two partial results of a reduction as one."""
-    return emit(f, COMBINE[kind], dtype, lanes, a, b)
+    """What a reduction has so far and something new as one."""
+    name = COMBINE[kind]
+    return (
+        emit(f, name, dtype, lanes, b, a) if name in EXTREMES else emit(f, name, dtype, lanes, a, b)
+    )
 
 
 def truth(f: Function, dtype: DType, lanes: int, x: str) -> str:
@@ -124,8 +127,8 @@ EMIT: dict[str, Row] = {
     "div":          (i("fdiv"),          None,                 None,                   None),
     "floor_divide": (c.divide,           c.divide_signed,      c.divide_unsigned,      None),
     "remainder":    (c.remainder,        c.remainder_signed,   c.remainder_unsigned,   None),
-    "maximum":      (c.extreme("gt"),    n("smax"),            n("umax"),              whole),
-    "minimum":      (c.extreme("lt"),    n("smin"),            n("umin"),              pair),
+    "maximum":      (c.extreme("max", "gt"), n("smax"),          n("umax"),              whole),
+    "minimum":      (c.extreme("min", "lt"), n("smin"),          n("umin"),              pair),
     "pow":          (m("pow"),           c.power(True),        c.power(False),         None),
     "equal":        (equal,              equal,                equal,                  equal),
     "not_equal":    (differ,             differ,               differ,                 differ),
@@ -146,6 +149,7 @@ MATH = (
     "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
     "tanh", "asinh", "acosh", "atanh", "erf", "atan2",
 )
+EXTREMES = ("maximum", "minimum")
 COMBINE = {"sum": "add", "prod": "mul", "max": "maximum", "min": "minimum"}
 # fmt: on
 EMIT |= {name: (_math(name), None, None, None) for name in MATH}

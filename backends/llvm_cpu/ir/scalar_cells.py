@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from . import libm
 from .text import Function
-from .types import I1, Number, bytes_of, element_of, like, literal
+from .types import I1, I32, Number, bytes_of, element_of, lanes_of, like, literal
 
 Emit = Callable[..., str]
 
@@ -98,14 +98,43 @@ def is_finite(f: Function, t: str, a: str) -> str:
     return f.relate("lt", t, f.intrinsic("fabs", t, a), literal(t, float("inf")))
 
 
-def extreme(relation: str) -> Emit:
-    """maximum or minimum, where NaN wins: a comparison picks b if b is NaN, then a if a is."""
+def extreme(name: str, relation: str) -> Emit:
+    """max or min, where NaN wins: of `a relation b` b is picked if either is NaN, then a if a is.
+
+    So a chain of them over new values a waits for one instruction each: whether a is NaN is known
+    before.
+    """
 
     def emit(f: Function, t: str, a: str, b: str) -> str:
-        picked = f.blend(f.relate(relation, t, a, b), t, a, b)
-        return f.blend(is_nan(f, t, a), t, a, picked)
+        if _is_number(b):
+            return _picked(f, name, relation, t, b, a)
+        picked = _picked(f, name, relation, t, a, b)
+        return picked if _is_number(a) else f.blend(is_nan(f, t, a), t, a, picked)
 
     return emit
+
+
+def _is_number(a: str) -> bool:
+    """Whether a value is a constant that is no NaN."""
+    return a in ("0x0000000000000000", "zeroinitializer") or a.startswith("splat")
+
+
+def _picked(f: Function, name: str, relation: str, t: str, a: str, b: str) -> str:
+    """a where `a relation b`, else b."""
+    found = _X86.get(t) if f.target.is_x86 else None
+    if found is None or bytes_of(element_of(t)) * lanes_of(t) > f.target.vector_bytes:
+        return f.blend(f.relate(relation, t, a, b), t, a, b)
+    rounding = [(I32, 4)] if found.startswith("avx512") else []
+    function = f"llvm.x86.{found.replace('.', f'.{name}.', 1)}"
+    return f.call(t, function, [(t, a), (t, b), *rounding], name)
+
+
+# LLVM takes a comparison and a choice apart again, and then no longer sees the one instruction.
+_X86 = {
+    "<4 x float>": "sse.ps", "<2 x double>": "sse2.pd",
+    "<8 x float>": "avx.ps.256", "<4 x double>": "avx.pd.256",
+    "<16 x float>": "avx512.ps.512", "<8 x double>": "avx512.pd.512",
+}  # fmt: skip
 
 
 def multiply_add(f: Function, t: str, a: str, b: str, c: str) -> str:

@@ -19,6 +19,7 @@ from graphc.kernels.walk import children
 
 from .memory import Memory
 from .place import SMALL, Lanes, Place
+from .stream import is_aligned, pieces_of
 
 Vectors = list[str]
 
@@ -32,6 +33,8 @@ class Body:
         self.memo: dict[Expr, Vectors] = {}
         self.special: dict[Expr, Callable[[], Vectors]] = {}
         """Expressions whose values come from elsewhere (row buffers, turned tiles)."""
+        self.large: dict[Store, Condition] = {}
+        """Stores of results so large that they pass by the caches."""
         self.on_reduction: Callable[[Reduce], Vectors] | None = None
 
     @contextmanager
@@ -86,7 +89,27 @@ class Body:
 
     def store(self, s: Store) -> None:
         """Compute and store a value here."""
-        self.memory.write(s, self.value(s.value))
+        self.write(s, self.value(s.value), self.large.get(s, False))
+
+    def write(self, s: Store, values: Vectors, large: Condition) -> None:
+        """Store values; whole vectors past the caches if they are large and aligned."""
+        lanes, memory = self.place.lanes, self.memory
+        if large is False or lanes is None or lanes.left is not None or s.combine is not None:
+            return memory.write(s, values)
+        where = memory.address(s.buffer, s.index)
+        if where.step != 1:
+            return memory.write(s, values)
+
+        def stored(streaming: bool) -> list[Number]:
+            memory.streaming = streaming
+            memory.write(s, values)
+            memory.streaming = False
+            return []
+
+        aligned = is_aligned(self.place, where.pointer, pieces_of(s, self.place.width))
+        both = self.f.both(large, aligned)
+        self.f.if_else(both, lambda: stored(True), lambda: stored(False), [])
+        return None
 
     # ---- hoisting
 

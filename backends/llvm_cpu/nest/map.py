@@ -17,12 +17,14 @@ from graphc.kernels.evaluate import identity
 from graphc.kernels.kernel import Expr, Kernel, Reduce, Store
 from graphc.kernels.levels import must_precede, roots_of_store, walk_until
 
+from .ahead import Ahead
 from .body import Body, Vectors
 from .border import sweep
 from .loops import Loops, Range
 from .map_schedule import MapSchedule
 from .place import Lanes
 from .reductions import Reductions
+from .stream import is_large
 from .turn import Tiles, strided_loads
 
 
@@ -33,7 +35,9 @@ class MapEmitter:
         self.body, self.place, self.f = body, body.place, body.f
         self.kernel, self.schedule = kernel, schedule
         self.loops = Loops(body, schedule)
-        self.reductions = Reductions(self.loops)
+        moving = schedule.inner or next(iter(schedule.divided[-1:]), None)
+        self.ahead = Ahead(body, schedule.lanes, None if schedule.square else moving)
+        self.reductions = Reductions(self.loops, self.ahead)
         self.span: Range | None = None
         """The part of the vector axis that belongs to this item."""
 
@@ -42,6 +46,7 @@ class MapEmitter:
     def items(self, share: Callable[[Number], Range]) -> None:
         """All items of one chunk; `share` answers which of so many are its own."""
         f, s = self.f, self.schedule
+        self.body.large = {x: is_large(self.place, x) for x in self.kernel.stores}
         extents = [self.place.size(s.extent(self.kernel, n)) for n in s.divided]
         points: Number = 1
         for extent in extents:
@@ -99,8 +104,9 @@ class MapEmitter:
             elif self.schedule.inner:
                 self.row(self.schedule.inner)
             else:
-                self.clear()
-                self.run(self.kernel.stores)
+                with self.ahead.item():
+                    self.clear()
+                    self.run(self.kernel.stores)
         self.span = None
 
     def row(self, axis: str) -> None:
@@ -108,7 +114,7 @@ class MapEmitter:
         stores = self.kernel.stores
 
         def one(at: Number) -> None:
-            with self.body.scope({axis: at}):
+            with self.body.scope({axis: at}), self.ahead.item():
                 self.clear()
                 self.run(stores)
 
@@ -176,7 +182,14 @@ class MapEmitter:
         needs = [(e, frozenset(s.axes) - bound) for s in stores for e in roots_of_store(s)]
         with self.body.hoisted(needs):
             if axis == self.schedule.lanes:
-                self.loops.vectors(*self.lanes_range(), lambda _: self.run(stores) or [])
+                ask = self.ahead.of_pass(e for s in stores for e in roots_of_store(s))
+
+                def inside(_: object) -> list[Vectors]:
+                    ask()
+                    self.run(stores)
+                    return []
+
+                self.loops.vectors(*self.lanes_range(), inside)
             else:
                 self.f.loop(0, self.place.extent(axis), 1, lambda i, _: self.enter(axis, i, stores))
 

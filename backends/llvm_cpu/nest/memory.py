@@ -33,6 +33,7 @@ from graphc.kernels.dense import address_coef, bounds, owned_axes
 from graphc.kernels.kernel import Affine, Buffer, Expr, Index, Load, Store
 
 from .place import SMALL, LaneIndex, Place
+from .stream import pieces_of
 
 Values = Callable[[Expr], list[str]]
 
@@ -348,7 +349,7 @@ class Memory:
                 old = access.read(f, dtype, width, at, mask)
                 value = scalar.combine(f, combine, compute, width, old, value)
             if self.streaming and mask is None:
-                return f.store(memory_type(dtype, width), value, at, width * dtype.itemsize, True)
+                return f.store(memory_type(dtype, width), value, at, pieces_of(s, width), True)
             return access.write(f, dtype, width, value, at, mask)
         pointers = self._pointers(s.buffer, s.index, where, group)
         mask = mask or place.all_lanes()

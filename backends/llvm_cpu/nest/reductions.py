@@ -17,6 +17,7 @@ from graphc.kernels.evaluate import identity
 from graphc.kernels.kernel import Expr, Op, Reduce
 from graphc.kernels.levels import reductions_ready, walk_until
 
+from .ahead import Ahead
 from .body import Vectors
 from .first_hit import code_of, is_better
 from .loops import Carried, Loops, unflatten
@@ -35,7 +36,8 @@ Inside = Callable[[Carried], Carried]
 class Reductions:
     """Computes reductions into the memo of a body."""
 
-    def __init__(self, loops: Loops) -> None:
+    def __init__(self, loops: Loops, ahead: Ahead) -> None:
+        self.ahead = ahead
         self.loops, self.schedule = loops, loops.schedule
         self.body, self.place, self.f = loops.body, loops.place, loops.f
         self.rows = Rows(loops.body, loops.schedule.lanes)
@@ -157,7 +159,13 @@ class Reductions:
 
         if name == self.schedule.lanes:
             carried = [(value_type(e.dtype, self.place.width), v) for e, v in zip(found, values)]
-            return self.loops.vectors(0, self.place.extent(name), inside, carried)
+            ask = self.ahead.of_pass(args)
+
+            def along(carried: Carried) -> Carried:
+                ask()
+                return inside(carried)
+
+            return self.loops.vectors(0, self.place.extent(name), along, carried)
         extent = self.place.extent(name)
         if isinstance(extent, int) and extent <= UNROLL and self.bodies * extent <= UNROLL**2:
             return self.written_out(name, extent, values, inside)
