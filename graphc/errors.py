@@ -54,7 +54,7 @@ class FeedTypeError(FeedError, TypeError):
     """A value given to a compiled function that is no array of numbers."""
 
 
-class UnknownNameError(GraphcError, LookupError):
+class UnknownNameError(GraphcError, LookupError, ValueError):
     """A name that nothing carries."""
 
 

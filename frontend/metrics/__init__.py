@@ -64,7 +64,7 @@ def get(given: Given) -> Metric:
     if isinstance(given, str):
         return Metric(given, find("metric", BY_NAME, given))
     if isinstance(given, type | losses.Loss):
-        loss = losses.get(given)
+        loss = losses.as_loss(given)
         return Metric(loss.name, loss.call)
     if callable(given):
         return Metric(given.__name__, given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc import dtypes
 from graphc.frontend.eager import eager_on_arrays
-from graphc.frontend.losses.loss import as_prediction, same_rank
+from graphc.frontend.losses.loss import as_prediction, pair
 from graphc.ir.node import Tensor
 from graphc.ops import convert, elementwise, movement, reduce
 from graphc.ops.convert import TensorLike
@@ -30,7 +30,7 @@ def accuracy(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
 @eager_on_arrays
 def binary_accuracy(y_true: TensorLike, y_pred: TensorLike, threshold: float = 0.5) -> Tensor:
     """Whether (prediction > threshold) equals the target, averaged over the last axis."""
-    targets, predictions = same_rank(convert.as_tensor(y_true), as_prediction(y_pred))
+    targets, predictions = pair(y_true, y_pred)
     decided = convert.cast(elementwise.greater(predictions, threshold), targets.dtype)
     return reduce.mean(_hits(decided, targets), -1)
 

@@ -132,7 +132,7 @@ class Model(Layer):
         self.trainer = Trainer(self, target, run_eagerly, memory_budget)
         self.trainer.objective = Objective(
             optimizers.get(optimizer),
-            losses.get(loss),
+            losses.as_loss(loss),
             found,
             Means(["loss", *(m.name for m in found)]),
         )

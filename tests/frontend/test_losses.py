@@ -43,13 +43,13 @@ def test_own_losses_of_the_user():
     def squares(y_true, y_pred):
         return ((y_true - y_pred) ** 2).sum(-1).mean()
 
-    assert float(losses.get(squares)(np.zeros((3, 5)), np.ones((3, 5)))) == 5.0
+    assert float(losses.as_loss(squares)(np.zeros((3, 5)), np.ones((3, 5)))) == 5.0
 
 
 @pytest.mark.parametrize("name", ["SparseCategoricalCrossEntropy", "BinaryCrossEntropy"])
 def test_both_spellings(name):
     assert vars(losses)[name] is vars(losses)[name.replace("Entropy", "entropy")]
-    assert losses.get(name).name == losses.get(vars(losses)[name]).name
+    assert losses.as_loss(name).name == losses.as_loss(vars(losses)[name]).name
 
 
 def test_extreme_logits_are_finite():
@@ -103,6 +103,6 @@ def test_errors():
     with pytest.raises(ShapeError, match="sparse_"):
         losses.categorical_crossentropy(np.array([0, 1, 2]), np.array(P))
     with pytest.raises(UnknownNameError, match="mean_squared_error"):
-        losses.get("least_squares")
+        losses.as_loss("least_squares")
     with pytest.raises(ArgumentError, match="reduction"):
         losses.MeanSquaredError(reduction="median")

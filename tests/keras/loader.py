@@ -71,13 +71,19 @@ class StandIn(ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         below = f"{self.__name__}.{name}"
-        found = below in AREAS
-        if not found:
-            served = AREAS.get(".".join(self.__name__.split(".")[:3]))
-            module = import_module(served) if served else None
-            if module is not None and hasattr(module, name):
-                return getattr(module, name)
-        return import_module(below) if found or below == "keras.src" else Missing(below)
+        served = AREAS.get(".".join(self.__name__.split(".")[:3]))
+        found = getattr(import_module(served), name, None) if served else None
+        if found is None or isinstance(found, ModuleType):
+            return import_module(below) if _is_module(below) else Missing(below)
+        return found
+
+
+def _is_module(name: str) -> bool:
+    """Whether Keras has a file or folder of that name."""
+    folder = packages()
+    assert folder is not None, "a test file of Keras is being loaded"
+    path = folder.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
 
 
 AREAS = {f"keras.src.{area}": module for area, module in SERVED.items()}

@@ -1,4 +1,7 @@
-"""keras.src.dtype_policies: only the global policy that tests save and restore."""
+"""keras.src.dtype_policies: the global policy that tests save and restore, and dtypes as policies.
+
+graphc has no policies: a loss or metric of a mixed policy is one of its compute dtype.
+"""
 
 from __future__ import annotations
 
@@ -12,3 +15,7 @@ def _set(policy: str) -> None:
 
 
 dtype_policy = SimpleNamespace(dtype_policy=lambda: _policy[0], set_dtype_policy=_set)
+
+
+def DTypePolicy(name: str) -> str:
+    return name.removeprefix("mixed_")
