@@ -52,7 +52,7 @@ def ctc(y_true: TensorLike, y_pred: TensorLike) -> Tensor:
         after = add(reduce.logsumexp(ways, 0), now)
         return after, reduce.sum(after)
 
-    last, _ = control.scan(forward, begin, steps[1:])
+    last, _ = control.scan(forward, begin, steps[1:])  # pyright: ignore[reportArgumentType]
     assert isinstance(last, Tensor), "one carry"
     length = mul(reduce.sum(convert.cast(not_equal(labels, 0), dtypes.int32), 1), 2)
     after_end = sub(place, movement.expand_dims(length, 1))
