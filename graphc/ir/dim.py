@@ -14,6 +14,7 @@ import keyword
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
+from math import gcd
 
 from graphc.errors import ParseError, ShapeError
 
@@ -152,6 +153,11 @@ def exact_div(a: Size, b: Size) -> Size | None:
         factor = _collect([(missing, coef // lead_coef)])
         quotient, rest = quotient + factor, rest - factor * b
     return None
+
+
+def divisor(size: Size) -> int:
+    """The largest number that is known to divide a size: 14 of 28*batch + 42."""
+    return gcd(*(coef for _, coef in _terms(size)))
 
 
 def may_equal(a: Size, b: Size) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from itertools import permutations
 
 from .build import affine_scale, affine_sum, as_index, coord, load, op, reduce
@@ -20,6 +21,7 @@ Access = tuple[Buffer, tuple[Index, ...], frozenset[int]]
 Views = dict[tuple[str, tuple[Index, ...]], tuple[Buffer, tuple[Index, ...], int]]
 
 
+@lru_cache(maxsize=16)
 def merge_axes(kernel: Kernel) -> Kernel:
     """The kernel with unit axes removed and neighbouring axes fused wherever that is possible.
 

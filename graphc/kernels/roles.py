@@ -10,6 +10,7 @@ decline one (no N: a row reduction or depthwise taps do better as a map with red
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from .build import axes_of
 from .kernel import Affine, Expr, Kernel, Load, Op, Reduce, Store
@@ -52,6 +53,7 @@ class Contraction:
         return same or _below(s.value, self.columns)
 
 
+@lru_cache(maxsize=16)
 def contraction_of(kernel: Kernel) -> Contraction | None:
     """The roles of the axes if the kernel is one contraction (or several that share `a` and K).
 
@@ -177,9 +179,9 @@ def _with_columns(c: Contraction, reductions: list[Reduce]) -> Contraction | Non
 
 
 def _is_total(s: Store, inner: frozenset[str], c: Contraction) -> bool:
-    waiting = [e for e in walk((s.value,)) if isinstance(e, Reduce) and e in c.columns]
-    below = walk([e.arg for e in waiting])
-    outside = [e for e in c.sums if e in walk((s.value,)) and e not in below]
+    whole = walk((s.value,))
+    below = walk([e.arg for e in c.columns if e in whole])
+    outside = [e for e in c.sums if e in whole and e not in below]
     return set(s.axes) <= inner and not outside
 
 

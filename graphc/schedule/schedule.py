@@ -288,8 +288,9 @@ def _overwrites(kernel: Kernel, s: Store, name: str) -> bool:
     """Whether a store may replace a buffer of its kernel. Only stores over the same axes may read
     the old value: others may run in another work item, before or after."""
     for t in kernel.stores:
-        read = {e.buffer.name for e in walk([t.value]) if isinstance(e, Load)}
-        if name in read and set(t.axes) != set(s.axes):
+        if set(t.axes) == set(s.axes):
+            continue
+        if any(isinstance(e, Load) and e.buffer.name == name for e in walk([t.value])):
             return False
     return may_overwrite(kernel, s, name)
 

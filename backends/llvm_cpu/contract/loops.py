@@ -6,7 +6,7 @@ One function per kernel; everything was decided before (`emit.py`), the tiles th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphc.backends.llvm_cpu.ir.entry import Entry
@@ -25,11 +25,10 @@ from .micro import Call
 from .operands import Box, InPlace, Panels
 from .plan import Plan
 from .results import Results
+from .rows import pieces, row_counts
 from .stream import may_stream
 
 Extents = Mapping[str, Number]
-Piece = tuple[int, Number, Number]
-"""(rows, first, past the last): tiles of so many rows side by side."""
 
 
 @dataclass(slots=True)
@@ -232,7 +231,7 @@ class _Item:
         tiled: bool = False,
     ) -> None:
         """Panels, then the axes of M: their values, or register tiles of the last two."""
-        m = self.plan.c.m
+        c = self.plan.c
 
         def rows(
             panel: Number, axes: Sequence[str], at: dict[str, Number], size: list[int]
@@ -242,7 +241,8 @@ class _Item:
                 return body(panel, at, (shape[0], shape[1]))
             n = axes[0]
             want = self.wanted(n) if tiled else 1
-            for count, first, last in pieces(self.f, self.rows[n], want):
+            counts = row_counts(c.kernel.axis(n).size, self.plan.tile.span(n), want)
+            for count, first, last in pieces(self.f, self.rows[n], counts):
 
                 def one(i: Number, _: list[str], count: int = count) -> None:
                     spot = {**at, n: self.f.add(self.here[n], i)}
@@ -251,7 +251,7 @@ class _Item:
                 self.f.loop(first, last, count, one, hint="row")
             return None
 
-        self.f.loop(0, self.panels, 1, lambda p, _: rows(p, m, {}, []), hint="panel")
+        self.f.loop(0, self.panels, 1, lambda p, _: rows(p, c.m, {}, []), hint="panel")
 
     def wanted(self, axis: str) -> int:
         m, tile = self.plan.c.m, self.plan.tile
@@ -353,21 +353,3 @@ class _Item:
             results = Results(plan, self.body)
             totals = results.row(at, acc, results.columns())
             results.add_columns(totals, self.column_pointers(first))
-
-
-def pieces(f: Function, extent: Number, want: int) -> Iterator[Piece]:
-    """Tiles that cover an extent: balanced if it is known, else whole ones, then smaller ones."""
-    if isinstance(extent, int):
-        count = -(-extent // want) if extent else 0
-        small, longer = divmod(extent, count) if count else (0, 0)
-        if longer:
-            yield small + 1, 0, longer * (small + 1)
-        if small and longer < count:
-            yield small, longer * (small + 1), extent
-        return
-    first: Number = 0
-    for rows in dict.fromkeys((want, -(-want // 3), 1)):
-        rest = f.sub(extent, first)
-        last = f.add(first, f.mul(f.div(rest, rows), rows)) if rows > 1 else extent
-        yield rows, first, last
-        first = last

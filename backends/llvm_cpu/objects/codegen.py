@@ -65,7 +65,7 @@ def _optimised(text: str, machine: Machine) -> tuple[llvm.ModuleRef, llvm.Target
 
 
 def _run_passes(module: llvm.ModuleRef, target_machine: llvm.TargetMachine, effort: int) -> None:
-    """The generator unrolls and vectorises itself: four passes that clean up are enough."""
+    """The generator unrolls and vectorises itself: three passes that clean up are enough."""
     options = llvm.create_pipeline_tuning_options(speed_level=effort)
     options.loop_vectorization = False
     options.slp_vectorization = False
@@ -81,7 +81,6 @@ def _run_passes(module: llvm.ModuleRef, target_machine: llvm.TargetMachine, effo
     passes.add_sroa_pass()
     passes.add_instruction_combine_pass()
     passes.add_simplify_cfg_pass()
-    passes.add_new_gvn_pass()
     for function in module.functions:
         if not function.is_declaration:
             passes.run(function, builder)
