@@ -123,7 +123,7 @@ class Settings:
     llvm_opt: int = _switch(
         2,
         _whole(0, 3),
-        "Effort of LLVM: 0 least, 1 and 2 four cheap passes and that level of code generation, "
+        "Effort of LLVM: 0 least, 1 and 2 three cheap passes and that level of code generation, "
         "3 the whole O3 pipeline.",
     )
     compile_jobs: int = _switch(
