@@ -107,20 +107,21 @@ class Layer(Holder):
         self, shape: Sequence[int] | None = None, initializer: initializers.Given | None = None,
         dtype: DTypeLike | None = None, trainable: bool = True,
         regularizer: regularizers.Given = None, constraint: constraints.Given = None,
-        name: str = "weight",
+        name: str = "weight", *, rules: str | None = None,
     ) -> Variable:  # fmt: skip
         """A new weight with its initial value; store it in an attribute of the layer.
 
-        What is not given is as `declare` said for this name, else glorot_uniform and no rules.
+        What is not given is as `declare` said for the name (or that of `rules`); otherwise the
+        weight begins as glorot_uniform says and has no rules.
         """
-        rules = self.weight_rules.declared.get(name)
-        start = initializer or (rules.initializer if rules else "glorot_uniform")
+        declared = self.weight_rules.declared.get(rules or name)
+        start = initializer or (declared.initializer if declared else "glorot_uniform")
         value = initializers.get(start)(tuple(shape or ()), dtype or self.dtype)
         weight = variable(value, name=f"{self.name}/{name}", trainable=trainable)
-        penalty = regularizers.get(regularizer) or (rules.regularizer if rules else None)
+        penalty = regularizers.get(regularizer) or (declared.regularizer if declared else None)
         if penalty is not None:
             self.weight_rules.regularizers[weight] = penalty
-        rule = constraints.get(constraint) or (rules.constraint if rules else None)
+        rule = constraints.get(constraint) or (declared.constraint if declared else None)
         if rule is not None:
             self.weight_rules.constraints[weight] = rule
         return weight

@@ -1,4 +1,4 @@
-"""Layers that only give the elements another shape, and the declaration of an input."""
+"""Layers that only arrange the elements anew, and the declaration of an input."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import Unpack, final
 
 from graphc.dtypes import DTypeLike, float32
+from graphc.errors import ArgumentError
 from graphc.frontend.naming import unique_name
 from graphc.ir.dim import product
 from graphc.ir.node import Tensor
-from graphc.ops import movement
+from graphc.ops import convert, movement
 from graphc.ops.leaf import placeholder
 from graphc.ops.window import is_channels_last
 
 from .layer import Layer
-from .spec import LayerOptions, build_shape
+from .spec import InputSpec, LayerOptions, build_shape
 
 
 def Input(
@@ -85,3 +86,52 @@ class Reshape(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         return movement.reshape(inputs, (inputs.shape[0], *self.target_shape))
+
+
+@final
+class Permute(Layer):
+    """The axes of each example in another order; dims counts them from 1.
+
+    >>> Permute((2, 1))(placeholder((None, 10, 64))).shape[1:]
+    (64, 10)
+    """
+
+    def __init__(self, dims: Sequence[int], **options: Unpack[LayerOptions]) -> None:
+        super().__init__(**options)
+        self.dims = tuple(dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ArgumentError(
+                "dims are the axes of an example in a new order",
+                received=tuple(dims),
+                expected="a permutation of 1, 2, ...; 0 is the batch",
+            )
+        self.input_spec = InputSpec(ndim=len(self.dims) + 1)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return movement.transpose(inputs, (0, *self.dims))
+
+
+@final
+class RepeatVector(Layer):
+    """The same vector for n time steps: (batch, features) -> (batch, n, features)."""
+
+    def __init__(self, n: int, **options: Unpack[LayerOptions]) -> None:
+        super().__init__(**options)
+        if isinstance(n, bool) or not isinstance(n, int):
+            raise ArgumentError("n is a number of time steps", received=repr(n))
+        self.n = n
+        self.input_spec = InputSpec(ndim=2)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        batch, features = inputs.shape
+        return convert.broadcast_to(movement.expand_dims(inputs, 1), (batch, self.n, features))
+
+
+@final
+class Identity(Layer):
+    """y = x."""
+
+    supports_masking = True
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return inputs

@@ -15,6 +15,7 @@ from graphc.ir.node import Tensor
 from . import convert, elementwise, index, leaf, movement, reduce
 from .convert import TensorLike, as_tensor
 from .elementwise import add, div, exp, expm1, less, less_equal, log1p, minimum, mul, sub, where
+from .reduce import Axes
 
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
@@ -197,8 +198,8 @@ def exponential(x: TensorLike) -> Tensor:
 # ---------------------------------------------------------------------------- along an axis
 
 
-def softmax(x: TensorLike, axis: int = -1) -> Tensor:
-    """e**x / sum of e**x along an axis, without overflow; rows add up to 1.
+def softmax(x: TensorLike, axis: Axes = -1) -> Tensor:
+    """e**x / sum of e**x along an axis (or several), without overflow; rows add up to 1.
 
     >>> from . import leaf
     >>> softmax(leaf.zeros((2, 3))).shape
