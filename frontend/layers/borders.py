@@ -8,7 +8,7 @@ from typing import ClassVar, Unpack, final
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ir.node import Tensor
 from graphc.ops import movement, resize
-from graphc.ops.window import Ints, spatial_axes, spread
+from graphc.ops.window import Ints, layout, spatial_axes, spread
 
 from .layer import Layer
 from .spec import InputSpec, LayerOptions
@@ -31,7 +31,7 @@ class SpatialBorder(Layer):
     ) -> None:
         super().__init__(**options)
         self.sides = _pairs(sides, self.rank, what)
-        self.data_format = data_format
+        self.data_format = layout(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def per_axis(self, ndim: int) -> list[Pair]:
@@ -142,12 +142,13 @@ class AbstractUpSampling(Layer):
         self, size: Ints = 2, data_format: str | None = None, **options: Unpack[LayerOptions]
     ) -> None:
         super().__init__(**options)
-        self.size = spread(size, self.rank, "size")
-        self.data_format = data_format
+        self.sizes = spread(size, self.rank, "size")
+        self.size: Ints = self.sizes
+        self.data_format = layout(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs: Tensor) -> Tensor:
-        for axis, times in zip(spatial_axes(self.rank, self.data_format), self.size):
+        for axis, times in zip(spatial_axes(self.rank, self.data_format), self.sizes):
             inputs = movement.repeat(inputs, times, axis)
         return inputs
 
@@ -160,6 +161,7 @@ class UpSampling1D(AbstractUpSampling):
 
     def __init__(self, size: int = 2, **options: Unpack[LayerOptions]) -> None:
         super().__init__(size, None, **options)
+        self.size = size
 
 
 @final
@@ -194,7 +196,7 @@ class UpSampling2D(AbstractUpSampling):
         sizes = [inputs.shape[a] for a in spatial_axes(self.rank, self.data_format)]
         if not all(isinstance(n, int) for n in sizes):
             raise ShapeError("interpolation needs known image sizes", received=inputs.shape)
-        wanted = [int(n) * times for n, times in zip(sizes, self.size)]
+        wanted = [int(n) * times for n, times in zip(sizes, self.sizes)]
         return resize.resize(inputs, wanted, self.interpolation, data_format=self.data_format)
 
 

@@ -220,7 +220,8 @@ class Layer(Holder):
         An argument that is kept in an attribute of its name is as it is now.
         """
         names = {"name": None, "trainable": None, "dtype": None, **self._given}
-        own = {"name": self.name, "trainable": self.trainable, **vars(self)}
+        kept = {n: value for n, value in vars(self).items() if not isinstance(value, Tensor)}
+        own = {"name": self.name, "trainable": self.trainable, **kept}
         return {n: plain(own.get(n, value), self.name) for n, value in names.items()}
 
     @classmethod

@@ -172,13 +172,12 @@ class GroupNormalization(AbstractScaled):
             axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer,
             gamma_regularizer, beta_constraint, gamma_constraint, **options,
         )  # fmt: skip
-        self.groups = groups
-        self.channel = axis
+        self.groups, self.channel = groups, axis
 
     def build(self, input_shape: BuildShape) -> None:
         channels = known_size(self.name, input_shape, self.channel)
-        self.groups = channels if self.groups == -1 else self.groups
-        if self.groups < 1 or channels % self.groups:
+        self.count = channels if self.groups == -1 else self.groups
+        if self.count < 1 or channels % self.count:
             raise ArgumentError(
                 f"groups of {self.name} divide the channels", received=(channels, self.groups)
             )
@@ -187,7 +186,7 @@ class GroupNormalization(AbstractScaled):
     def call(self, inputs: Tensor) -> Tensor:
         x = convert.cast(inputs, self.dtype)
         return normalization.group_norm(
-            x, self.gamma, self.beta, self.groups, self.channel, self.epsilon
+            x, self.gamma, self.beta, self.count, self.channel, self.epsilon
         )
 
 

@@ -9,7 +9,7 @@ from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree
 from graphc.ops import convert, movement, pooling, reduce
 from graphc.ops.elementwise import div, mul
-from graphc.ops.window import Ints, is_channels_last, spread
+from graphc.ops.window import Ints, is_channels_last, layout, spread
 
 from .layer import Layer
 from .spec import InputSpec, LayerOptions
@@ -32,7 +32,7 @@ class AbstractPooling(Layer):
         super().__init__(**options)
         self.pool_size = spread(pool_size, self.rank, "pool_size")
         self.strides = self.pool_size if strides is None else spread(strides, self.rank, "strides")
-        self.padding, self.data_format = padding, data_format
+        self.padding, self.data_format = padding, layout(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ class AbstractGlobalPooling(Layer):
         **options: Unpack[LayerOptions],
     ) -> None:  # fmt: skip
         super().__init__(**options)
-        self.data_format, self.keepdims = data_format, keepdims
+        self.data_format, self.keepdims = layout(data_format), keepdims
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from graphc.frontend.regularizers import L1L2
 from graphc.frontend.seeds import SeedGenerator
 from graphc.ir.node import Tensor
 from graphc.ops import dropout
-from graphc.ops.window import is_channels_last
+from graphc.ops.window import is_channels_last, layout
 
 from .layer import Layer
 from .spec import InputSpec, LayerOptions
@@ -73,7 +73,7 @@ class AbstractSpatialDropout(Noise):
         **options: Unpack[LayerOptions],
     ) -> None:  # fmt: skip
         super().__init__(seed, **options)
-        self.rate, self.data_format = _rate(rate), data_format
+        self.rate, self.data_format = _rate(rate), layout(data_format)
         self.channels_last = is_channels_last(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 

@@ -12,7 +12,7 @@ from graphc.ir.dim import product
 from graphc.ir.node import Tensor
 from graphc.ops import convert, movement
 from graphc.ops.leaf import placeholder
-from graphc.ops.window import is_channels_last
+from graphc.ops.window import is_channels_last, layout
 
 from .layer import Layer
 from .spec import InputSpec, LayerOptions, build_shape
@@ -64,7 +64,7 @@ class Flatten(Layer):
 
     def __init__(self, data_format: str | None = None, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
-        self.data_format = data_format
+        self.data_format = layout(data_format)
 
     def call(self, inputs: Tensor) -> Tensor:
         if not is_channels_last(self.data_format) and inputs.ndim > 2:

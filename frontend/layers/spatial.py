@@ -9,7 +9,7 @@ from graphc.frontend import activations
 from graphc.ir.node import Tensor
 from graphc.ops import elementwise, movement
 from graphc.ops.variable import Variable
-from graphc.ops.window import Ints, is_channels_last, spread
+from graphc.ops.window import Ints, is_channels_last, layout, spread
 
 from .layer import Layer
 from .spec import BuildShape, InputSpec, LayerOptions, known_size
@@ -43,7 +43,7 @@ class SpatialLayer(Layer):
                 received=repr(padding),
                 expected=", ".join(self.paddings),
             )
-        self.data_format = data_format
+        self.data_format = layout(data_format)
         self.channels_last = is_channels_last(data_format)
         self.activation = activations.get(activation)
         self.use_bias = use_bias

@@ -60,6 +60,11 @@ def spatial_axes(rank: int, data_format: str | None) -> tuple[int, ...]:
     return tuple(range(first, first + rank))
 
 
+def layout(data_format: str | None) -> str:
+    """The layout by name; None is channels_last."""
+    return CHANNELS_LAST if is_channels_last(data_format) else CHANNELS_FIRST
+
+
 def is_channels_last(data_format: str | None) -> bool:
     """Whether the layout is channels_last (None means it); ArgumentError for an unknown layout."""
     if data_format is not None and data_format not in _LAYOUTS:
