@@ -66,9 +66,11 @@ class Function:
     def __call__(self, /, *args: object, **kwargs: object) -> Tree[np.ndarray]:
         """The outputs for the given inputs, by position or by name; variables are updated."""
         arrays, sizes = self._feed(args, kwargs)
-        results = self.executable.run(arrays, sizes)
-        for variable in self._updated:
-            variable.changed()
+        try:
+            results = self.executable.run(arrays, sizes)
+        finally:
+            for variable in self._updated:
+                variable.changed()
         return results[0] if self._is_one else like(self.form, results)  # pyright: ignore[reportReturnType]
 
     def each_batch(

@@ -120,6 +120,12 @@ class Settings:
         "Never use Winograd's algorithm, which does 3x3 convolutions about 3 times as fast with "
         "errors up to 2e-5 of the largest result. What is compiled keeps the value it met.",
     )
+    keep: bool = _switch(
+        True,
+        FLAG,
+        "Keep between calls what depends on variables alone, such as weights with batch "
+        "normalisation folded in, until one of them changes. Costs memory, never bits.",
+    )
     llvm_opt: int = _switch(
         2,
         _whole(0, 3),

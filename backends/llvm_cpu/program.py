@@ -7,11 +7,12 @@ from typing import final
 
 from graphc.debug.explain import Known, explain
 from graphc.debug.stages import watch
+from graphc.ir.dim import evaluate
 from graphc.ir.fingerprint import Fingerprint
 from graphc.ops.variable import Variable
 from graphc.passes.pipeline import PassReport, without_collection
 from graphc.program import Interface, Program
-from graphc.schedule.memory import MemoryPlan, blocks_of
+from graphc.schedule.memory import MemoryPlan, blocks_of, kept_storages
 from graphc.schedule.plan import Plan, Storage
 from graphc.schedule.schedule import make_plan
 
@@ -40,7 +41,7 @@ class LLVMExecutable(Runner):
             self.native, self.code = compilation.finish(steps.all_steps(plan))
         runtime = self.code.addresses[0]
         table = steps.table_of(plan, self.native, runtime)
-        memory_plan = MemoryPlan(blocks_of(plan, table.extra))
+        memory_plan = MemoryPlan(blocks_of(plan, table.extra, table.scratch))
         super().__init__(
             plan.name, table, memory_plan, self._outputs(), variables,
             runtime["graphc_run"], runtime["graphc_repeat"],
@@ -63,7 +64,9 @@ class LLVMExecutable(Runner):
         several = {s: len(n.phases) for s, n in self.native.items() if len(n.phases) > 1}
         notes = {step: f"in {count} phases" for step, count in several.items()}
         sizes = self._current.sizes if self._current else {}
-        return explain(self.plan, report, Known(sizes, notes, (remark,), self.memory_plan))
+        kept = sum(evaluate(s.nbytes, {}) for s in (*kept_storages(self.plan), *self.table.scratch))
+        known = Known(sizes, notes, (remark,), self.memory_plan, kept)
+        return explain(self.plan, report, known)
 
 
 def compiled(program: Program) -> LLVMExecutable:

@@ -47,6 +47,8 @@ class Known:
     notes: Mapping[Step, str] = field(default_factory=dict)
     remarks: Sequence[str] = ()
     memory: MemoryPlan | None = None
+    kept: int = 0
+    """Bytes of the arena that hold between calls."""
 
 
 def explain(plan: Plan, report: Sequence[PassReport] = (), known: Known | None = None) -> str:
@@ -59,7 +61,7 @@ def explain(plan: Plan, report: Sequence[PassReport] = (), known: Known | None =
     kernels = sum(isinstance(s, KernelStep) for s in plan.steps)
     lines = [f"{plan.name}: {_many(len(plan.steps), 'step')}, {_many(kernels, 'kernel')}"]
     lines += [*_sizes(plan, facts), *_amounts(work_of_plan(plan), facts, "")]
-    lines += [*_memory(facts.memory), *facts.remarks]
+    lines += [*_memory(facts.memory, facts.kept), *facts.remarks]
     lines += _section("passes", _passes(report))
     lines += _section("steps", _steps(plan, facts, ""))
     lines += _section("kept apart", _refused(_all_decisions(plan)))
@@ -87,12 +89,14 @@ def _sizes(plan: Plan, known: Known) -> Iterator[str]:
             yield f"size    {name} = {s.name}.shape[{axis}]{value}"
 
 
-def _memory(memory: MemoryPlan | None) -> Iterator[str]:
+def _memory(memory: MemoryPlan | None, kept: int) -> Iterator[str]:
     if memory is None:
         return
     shared = sum(len(b.storages) - 1 for b in memory.blocks)
     text = f"arena   {_many(len(memory.blocks), 'block')}, {_many(shared, 'array')} in place"
     yield text
+    if kept:
+        yield f"        of these {_short(kept)}B are kept between calls"
     if memory.layout.nbytes:
         used, bound = _short(memory.layout.nbytes), _short(memory.layout.bound)
         yield f"        {used}B for the largest sizes so far; no layout needs less than {bound}B"
@@ -113,6 +117,8 @@ def _passes(report: Sequence[PassReport]) -> Iterator[str]:
 def _steps(plan: Plan, known: Known, indent: str) -> Iterator[str]:
     digits = len(str(len(plan.steps)))
     for number, step in enumerate(plan.steps, start=1):
+        if number == plan.kept + 1 and plan.kept:
+            yield f"{indent}{'-' * digits}  kept between calls up to here"
         if number == plan.commit + 1 and plan.commit:
             yield f"{indent}{'-' * digits}  variables change from here on"
         note = known.notes.get(step)

@@ -6,6 +6,7 @@ each use reads the value of the moment, through a snapshot that `grad` knows.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from weakref import WeakValueDictionary
 
@@ -24,10 +25,12 @@ _ALIGN = 64  # one cache line, and the widest vector register
 class Variable(Tensor):
     """A tensor with a value that lasts between calls; made by `variable`."""
 
-    __slots__ = ("_snapshot", "storage", "trainable")
+    __slots__ = ("_snapshot", "storage", "trainable", "version")
 
     storage: np.ndarray
     trainable: bool
+    version: int
+    """Another number after every change, never one that was there before."""
     _snapshot: Tensor | None
 
     def numpy(self) -> np.ndarray:
@@ -66,13 +69,15 @@ class Variable(Tensor):
         return self.assign(elementwise.sub(as_tensor(self.numpy()), value))
 
     def changed(self) -> None:
-        """Forget the snapshot; whoever writes to the storage calls this."""
+        """Whoever has written to the storage calls this: what was worked out from it is old."""
         self._snapshot = None
+        self.version = next(_versions)
 
     def __repr__(self) -> str:
         return f'Variable("{self.name}", shape={self.shape}, dtype={self.dtype})'
 
 
+_versions = itertools.count(1)
 _named: WeakValueDictionary[str, Variable] = WeakValueDictionary()
 _naming = threading.Lock()
 
@@ -99,7 +104,8 @@ def variable(
         attrs = {"name": label, "shape": array.shape, "dtype": as_dtype(array.dtype)}
         node = apply(leaf.variable_op, (), attrs)
         result = _named[label] = node.adopt(Variable(node, 0))
-    result.storage, result.trainable, result._snapshot = _aligned(array), trainable, None
+    result.storage, result.trainable = _aligned(array), trainable
+    result.changed()
     return result
 
 

@@ -21,7 +21,7 @@ def within_budget(program: Program, budget: float) -> Program:
     """The program with as little recomputation as keeps its intermediate arrays within a budget.
 
     `budget` is a number of bytes if it is a whole number, else a share of the bytes that the
-    program needs without recomputation.
+    program needs without recomputation. Nothing is then kept between calls.
 
     Raises:
         ArgumentError: bytes, but a size is unknown; or no recomputation gets below the budget.
@@ -39,6 +39,7 @@ def within_budget(program: Program, budget: float) -> Program:
             received=f"memory_budget={budget}",
             fix="give the share of memory to use, as 0.5, or placeholders of known shape",
         )
+    program = replace(program, disabled=program.disabled | {"keep"})
     whole = _bytes(program, program.graph)
     most = budget * whole if is_share else budget
     least = whole

@@ -94,8 +94,10 @@ def regions_of(step: Step) -> tuple[Plan, ...]:
             return ()
 
 
-def blocks_of(plan: Plan, extra: Extra) -> tuple[Block, ...]:
+def blocks_of(plan: Plan, extra: Extra, kept: Sequence[Storage] = ()) -> tuple[Block, ...]:
     """Lifetimes of all arena storages of a plan and its regions, merged where written in place.
+
+    What the kept steps of the plan write for others, and the storages of `kept`, live for ever.
 
     Each plan of a region belongs to one step. Time passes step by step; a loop takes the time of
     its body once, during which everything that the loop itself reads and writes is alive. Where
@@ -103,9 +105,16 @@ def blocks_of(plan: Plan, extra: Extra) -> tuple[Block, ...]:
     """
     time = _Time(extra)
     time.pass_through(plan)
+    time.live_on(plan, kept)
     if "reuse_memory" in plan.disabled:
         return tuple(Block((s,), s.nbytes, 0, time.now) for s in time.first)
     return _shared(time, "in_place" not in plan.disabled)
+
+
+def kept_storages(plan: Plan) -> tuple[Storage, ...]:
+    """What the kept steps of a plan write for the others."""
+    late = {s for step in plan.steps[plan.kept :] for s in reads(step)}
+    return tuple(s for step in plan.steps[: plan.kept] for s in writes(step) if s in late)
 
 
 class _Time:
@@ -131,6 +140,12 @@ class _Time:
                     self.first.setdefault(s, begin)
                     self.last[s] = self.now
             self.now += 1
+
+    def live_on(self, plan: Plan, kept: Sequence[Storage]) -> None:
+        """What is kept is there from its first tick until after the last one."""
+        for s in kept:
+            self.first[s] = 0
+        self.last |= dict.fromkeys((*kept, *kept_storages(plan)), self.now)
 
 
 def _shared(time: _Time, in_place: bool) -> tuple[Block, ...]:

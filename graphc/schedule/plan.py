@@ -152,8 +152,10 @@ class Plan:
     """Storages (every one that a step names) and steps in the order in which they run.
 
     `commit` is the number of steps that run before the first one that changes a variable: a call
-    that is stopped earlier has changed nothing. `disabled` are the passes of the schedule that are
-    switched off.
+    that is stopped earlier has changed nothing. The first `kept` steps depend on variables alone
+    that the plan does not change: once they have run, what they wrote holds until one of these
+    variables changes. `lasting` is all that holds so long: these variables, constants, and what the
+    kept steps write. `disabled` are the passes of the schedule that are switched off.
     """
 
     name: str
@@ -162,3 +164,5 @@ class Plan:
     commit: int = 0
     decisions: tuple[str, ...] = field(default=())
     disabled: frozenset[str] = frozenset()
+    kept: int = 0
+    lasting: frozenset[Storage] = frozenset()

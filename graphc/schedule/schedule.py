@@ -8,10 +8,10 @@ value has run before or reads exactly the element that is replaced; else they ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from graphc import dtypes
+from graphc import dtypes, knobs
 from graphc.ir.dim import Shape
 from graphc.ir.graph import Graph
 from graphc.ir.literal import Literal
@@ -27,13 +27,14 @@ from . import opaque
 from .classify import kind_of
 from .fuse import Fusion, in_order
 from .group import Group
+from .keep import Keeper
 from .kernels import Writer, check_kernel, safe_name
 from .plan import CheckStep, CopyStep, KernelStep, Place, Plan, Step, Storage
 from .prepare import Observe, prepared
 from .touch import loaded, reads, writes
 
 Begin = Callable[[Step], None]
-SCHEDULE_PASSES = frozenset({"fuse", "in_place", "reuse_memory"})
+SCHEDULE_PASSES = frozenset({"fuse", "in_place", "reuse_memory", "keep"})
 
 
 def make_plan(program: Program, observe: Observe | None = None, begin: Begin | None = None) -> Plan:
@@ -48,6 +49,8 @@ def make_plan(program: Program, observe: Observe | None = None, begin: Begin | N
         maker.leaf(v, "variable", i)
     targets = [maker.storage(t, f"output_{i}", "output", i) for i, t in enumerate(results)]
     variables = [maker.leaves[program.variables[i]] for i in program.updated]
+    if "keep" not in program.disabled and knobs.current().keep:
+        maker.keep({*maker.leaves.values()} - {*variables})
     return maker.plan([*results, *news], [*targets, *variables])
 
 
@@ -82,6 +85,7 @@ class _Maker:
         self.by_name: dict[str, Storage] = {}
         self.steps: list[Step] = []
         self.needs: dict[Group, set[Tensor]] = {}
+        self.keeper: Keeper | None = None
 
     # ------------------------------------------------------------------ storages
 
@@ -110,6 +114,13 @@ class _Maker:
         """How kernels see a storage."""
         return Buffer(storage.name, storage.dtype, t.shape)
 
+    def keep(self, given: Iterable[Storage]) -> None:
+        """Let what depends on these variables alone, and on constants, be kept between calls."""
+        self.keeper = Keeper()
+        for storage in given:
+            if storage.place == "variable":
+                self.keeper.give(storage)
+
     # ------------------------------------------------------------------ the plan
 
     def plan(self, wanted: list[Tensor], targets: list[Storage]) -> Plan:
@@ -131,23 +142,29 @@ class _Maker:
             known = len(self.steps)
             self._steps_of(group, writer)
             for step in self.steps[known:]:
+                if self.keeper:
+                    self.keeper.offer(step)
                 self.begin(step)
         self._copy_rest(wanted, targets)
+        steps, count = self.keeper.first(self.steps) if self.keeper else (self.steps, 0)
         decisions = tuple(map(str, fusion.decisions))
-        used = {s for step in self.steps for s in (*reads(step), *writes(step))}
+        used = {s for step in steps for s in (*reads(step), *writes(step))}
         used |= set(targets)
         kept = tuple(s for s in self.storages if s in used or s.place in ("input", "parameter"))
+        lasting = frozenset(self.keeper.sources) if self.keeper else frozenset[Storage]()
         return Plan(
-            self.name, kept, tuple(self.steps), self._commit(), decisions, self.disabled
-        )  # fmt: skip
+            self.name, kept, tuple(steps), _commit(steps), decisions, self.disabled, count, lasting
+        )
 
     def _constant(self, node: Node) -> None:
         value = node.attrs["value"]
         assert isinstance(value, Literal), "a constant holds a literal"
         t = node.output()
-        self.leaves[t] = self.memory(
+        made = self.leaves[t] = self.memory(
             node.label, t.dtype, t.shape, "constant", value=value
         )  # fmt: skip
+        if self.keeper:
+            self.keeper.give(made)
 
     def _place_groups(
         self, groups: list[Group], wanted: list[Tensor], targets: list[Storage]
@@ -276,12 +293,13 @@ class _Maker:
             if here is not target:
                 self.steps.append(CopyStep(here, target))
 
-    def _commit(self) -> int:
-        """The number of steps before the first that changes a variable."""
-        for n, step in enumerate(self.steps):
-            if any(s.place == "variable" for s in writes(step)):
-                return n
-        return len(self.steps)
+
+def _commit(steps: Sequence[Step]) -> int:
+    """The number of steps before the first that changes a variable."""
+    for n, step in enumerate(steps):
+        if any(s.place == "variable" for s in writes(step)):
+            return n
+    return len(steps)
 
 
 def _overwrites(kernel: Kernel, s: Store, name: str) -> bool:

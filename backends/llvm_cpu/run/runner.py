@@ -81,6 +81,7 @@ class Runner:
         self._current: Prepared | None = None
         self._layout: Layout | None = None
         self._storages: list[np.ndarray | None] = [None] * len(self.variables)
+        self._bind_kept()
         self._bind_places(outputs)
         self._names = self._size_names()
         self.lock = threading.Lock()
@@ -225,6 +226,8 @@ class Runner:
             if storage is not self._storages[index]:
                 cells[cell] = address_of(storage)
                 self._storages[index] = storage
+                self._versions = ()
+        self._see_changes()
 
     def _call(self, crew: Pool, turn: Turn) -> int:
         """Run to the end, turn by turn; the status."""
@@ -257,6 +260,25 @@ class Runner:
         words = self._words
         words[_PARALLEL], words[_POOL], words[_BUDGET] = crew.parallel, crew.state, budget
         return self._native(self._address)
+
+    # ------------------------------------------------------------------ what is kept
+
+    def _bind_kept(self) -> None:
+        """Which word says whether it is there, and which variables decide that."""
+        kept = self.table.kept
+        self._kept = kept.word.position if kept else None
+        self._sources = tuple(self.variables[i] for i in kept.variables) if kept else ()
+        self._versions: tuple[int, ...] = ()
+
+    def _see_changes(self) -> None:
+        """Clear the word if a variable has changed since it was last seen."""
+        if self._kept is None:
+            return
+        # Before anything is computed: what changes meanwhile has another version in the next call.
+        versions = tuple([v.version for v in self._sources])
+        if versions != self._versions:
+            self._cells[self._kept] = 0
+            self._versions = versions
 
     # ------------------------------------------------------------------ sizes and memory
 
@@ -304,6 +326,8 @@ class Runner:
             self.memory_plan.forget()
             raise
         cells = self._cells
+        if self._kept is not None:
+            cells[self._kept] = 0
         for storage, cell in self._placed:
             cells[cell] = self._arena.address + layout.offsets[storage]
         self._layout = layout

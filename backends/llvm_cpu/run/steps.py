@@ -10,7 +10,7 @@ The operations are described in `runtime_ir.py`, argument cells in `ir/entry.py`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from graphc.backends.llvm_cpu.kernels import Native
 from graphc.dtypes import bool_
@@ -24,11 +24,12 @@ from graphc.schedule.plan import (
     Storage,
     WhileStep,
 )
+from graphc.schedule.touch import reads
 
 from .carries import Carries, by_index, point_to_row
 from .records import Records
 from .runtime_ir import Operation
-from .table import Table
+from .table import Kept, Table
 
 _NAMED = ("input", "variable", "output", "constant", "arena")
 
@@ -42,7 +43,8 @@ def all_steps(plan: Plan) -> list[Step]:
 def table_of(plan: Plan, native: Mapping[Step, Native], runtime: Mapping[str, int]) -> Table:
     """Lower a plan; `runtime` holds the addresses of the kernels in `runtime_ir.py`."""
     writer = _Writer(native, runtime["graphc_copy"], runtime["graphc_part"])
-    writer.region(plan.steps[: plan.commit])
+    kept = writer.keep(plan) if plan.lasting else None
+    writer.region(plan.steps[plan.kept : plan.commit])
     commit = len(writer.records)
     writer.region(plan.steps[plan.commit :])
     writer.record(Operation.STOP)
@@ -57,6 +59,8 @@ def table_of(plan: Plan, native: Mapping[Step, Native], runtime: Mapping[str, in
         writer.steps,
         writer.extra,
         tuple(writer.constants),
+        kept,
+        tuple(writer.scratch),
     )
 
 
@@ -69,7 +73,50 @@ class _Writer(Records):
         self.checks: list[CheckStep] = []
         self.extra: dict[Step, tuple[Storage, ...]] = {}
         self.done: set[tuple[Step, int]] = set()
-        """Phases that run before the loop around their step."""
+        """Phases that run before the loop around their step, or where things are kept."""
+        self.scratch: list[Storage] = []
+        """What phases keep between calls."""
+
+    # ---- what is kept
+
+    def keep(self, plan: Plan) -> Kept | None:
+        """Kept steps, and phases that read nothing else: skipped where the word is set."""
+        word = self.words.add(0)
+        head = self.record(Operation.UNTIL, word, 1, 0)
+        self.region(plan.steps[: plan.kept])
+        read = {s for step in plan.steps[: plan.kept] for s in reads(step)}
+        for step in plan.steps[plan.kept :]:
+            read |= self._prepare(step, {s: s for s in plan.lasting})
+            for body, outer in _captures(step):
+                read |= self._prepare_inside(body, outer, plan.lasting)
+        if len(self.records) == head + 1:
+            self.records.clear()
+            return None
+        self.record(Operation.SET, word, 1)
+        self.land(head, 3)
+        return Kept(word, tuple(sorted(s.index for s in read if s.place == "variable")))
+
+    def _prepare(self, step: Step, lasting: Mapping[Storage, Storage]) -> set[Storage]:
+        """Run the phases of a step that only prepare scratch from such storages; what they read."""
+        native, found = self.native.get(step), set[Storage]()
+        for i, phase in enumerate(native.form.phases if native else ()):
+            read = {native.form.pointers[n] for n in phase.reads} if native else set()
+            if native and read and read <= lasting.keys():
+                self.done.add((step, i))
+                self.scratch.append(native.form.scratch[i])
+                self.run(step, native.form, (native.phases[i],))
+                found |= {lasting[s] for s in read}
+        return found
+
+    def _prepare_inside(
+        self, body: Plan, outer: Mapping[Storage, Storage], lasting: Collection[Storage]
+    ) -> set[Storage]:
+        """The same for the steps of a loop or branch; `outer` is what its parameters stand for."""
+        known = {inner: s for inner, s in outer.items() if s in lasting}
+        for inner, storage in known.items():
+            self.move(self.cell(inner), self.cell(storage))
+        known |= {s: s for s in body.storages if s.place == "constant"}
+        return {s for step in body.steps for s in self._prepare(step, known)}
 
     # ---- steps
 
@@ -129,8 +176,8 @@ class _Writer(Records):
         for step in body.steps:
             native = self.native.get(step)
             for i, phase in enumerate(native.form.phases if native else ()):
-                reads = {native.form.pointers[n] for n in phase.reads} if native else set()
-                if native and reads and reads <= fixed:
+                read = {native.form.pointers[n] for n in phase.reads} if native else set()
+                if native and read and read <= fixed and (step, i) not in self.done:
                     self.done.add((step, i))
                     self.extra[loop] = (*self.extra[loop], native.form.scratch[i])
                     self.run(step, native.form, (native.phases[i],))
@@ -179,3 +226,21 @@ class _Writer(Records):
         for i, storage in enumerate(outer):
             if first + i in inner:
                 self.move(self.cell(inner[first + i]), self.cell(storage))
+
+
+def _captures(step: Step) -> Iterator[tuple[Plan, Mapping[Storage, Storage]]]:
+    """The plans that a step runs, and what those of their parameters stand for that stay the same
+    in all turns."""
+    match step:
+        case ScanStep(body=body, init=init, xs=xs):
+            bodies, first = (body,), len(init) + len(xs)
+        case WhileStep(condition=condition, body=body, init=init):
+            bodies, first = (condition, body), len(init)
+        case CondStep(then_body=then_body, else_body=else_body):
+            bodies, first = (then_body, else_body), 0
+        case _:
+            return
+    for body in bodies:
+        inner = by_index(body, "parameter")
+        captured = enumerate(step.captured, start=first)
+        yield body, {inner[i]: storage for i, storage in captured if i in inner}

@@ -33,7 +33,7 @@ from graphc.schedule.memory import Block, MemoryPlan
 from graphc.schedule.plan import CheckStep, Place, Storage
 
 from .arena import address_of
-from .table import Table
+from .table import Kept, Table
 from .words import Address, Located, Memory, Part, Share, Word
 
 KIND = "functions"
@@ -58,6 +58,7 @@ class _Facts(TypedDict):
     words: _Words
     records: int
     commit: int
+    kept: tuple[int, list[int]] | None
     cells: list[tuple[int, Place, int]]
     blocks: list[tuple[int, int, int]]
     outputs: list[tuple[int, str, list[int]]]
@@ -114,6 +115,7 @@ def encoded(
         "words": _words(table.memory.words, size),
         "records": table.records.position,
         "commit": table.commit,
+        "kept": table.kept and (table.kept.word.position, list(table.kept.variables)),
         "cells": [
             (c.position, s.place, block[s] if s.place == "arena" else s.index)
             for s, c in table.cells.items()
@@ -221,6 +223,7 @@ def _read(data: bytes, draft: Draft, print_: Fingerprint) -> Stored | None:
         {},
         {},
         constants,
+        _kept(facts["kept"]),
     )
     outputs = tuple(
         Storage("", dtypes.BY_NAME[dtype], _shape(shape, sizes), "output", index)
@@ -264,6 +267,10 @@ def _checks(facts: Iterable[tuple[str, int]], print_: Fingerprint) -> Iterable[C
     for problem, line in facts:
         flag = Storage("", dtypes.int32, (), "arena")
         yield CheckStep(flag, print_.concrete(problem), print_.sources[line])
+
+
+def _kept(fact: tuple[int, list[int]] | None) -> Kept | None:
+    return Kept(Address(fact[0]), tuple(fact[1])) if fact else None
 
 
 def _shape(numbers: Iterable[int], sizes: Sequence[Size]) -> tuple[Size, ...]:

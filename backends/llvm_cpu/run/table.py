@@ -47,6 +47,15 @@ class Feed(IntEnum):
     # fmt: on
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept between calls: the word that says whether it is there, which native code sets
+    and whoever knows better clears, and the numbers of the variables that it depends on."""
+
+    word: Address
+    variables: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """A whole plan, ready to run: memory, and what its parts mean."""
@@ -66,3 +75,6 @@ class Table:
     """What steps need in the arena besides the storages of the plan."""
     constants: tuple[Literal, ...]
     """The arrays that words of the memory point to, by number."""
+    kept: Kept | None = None
+    scratch: tuple[Storage, ...] = ()
+    """What is kept besides the storages of the plan."""
