@@ -14,10 +14,10 @@ from typing import final
 from graphc import dtypes
 from graphc.dtypes import DType
 from graphc.ir.dim import Size, named, parse_size, product, substitute
-from graphc.kernels.canonical import canonical
-from graphc.kernels.kernel import Kernel
+from graphc.kernels.canonical import Canonical, canonical
+from graphc.kernels.kernel import Kernel, Reduce
 from graphc.kernels.printer import show
-from graphc.kernels.walk import size_names
+from graphc.kernels.walk import expressions_of, size_names
 from graphc.knobs import current
 from graphc.schedule.plan import CopyStep, CumulativeStep, KernelStep, SortStep, Step, Storage
 
@@ -118,44 +118,57 @@ _emitted: dict[str, Emitted] = {}
 def _kernel(step: KernelStep) -> Form:
     common = canonical(step.kernel)
     text = show(common.kernel)
-    emitted, write = emission(common.kernel, text)
+    lasting = _lasting(step, common)
+    emitted, write = emission(common.kernel, text, lasting)
     sizes = tuple(map(named, common.sizes))
     meaning: dict[str, Size] = dict(zip(size_names(common.kernel), sizes))
     phases = tuple(replace(p, items=substitute(p.items, meaning)) for p in emitted.phases)
     scratch = tuple(_scratch(d, substitute(n, meaning)) for d, n in emitted.scratch)
     pointers = (*(step.bound[n] for n in common.buffers), *scratch)
-    key = f"kernel {_rules()}\n{text}"
+    key = f"kernel {_rules(lasting)}\n{text}"
     unit = jit.Unit(key, write, tuple(p.function_name for p in phases))
     return Form(unit, phases, pointers, sizes, estimate.work_of(step.kernel), scratch)
 
 
-def emission(kernel: Kernel, text: str) -> tuple[Emitted, Callable[[], str]]:
-    """What emitting a kernel answers, and how to get the IR text."""
+def _lasting(step: KernelStep, common: Canonical) -> frozenset[str]:
+    """The buffers that hold between calls, where it matters: sums of products prepare operands."""
+    if not any(isinstance(e, Reduce) for e in expressions_of(step.kernel)):
+        return frozenset()
+    return frozenset(f"b{i}" for i, name in enumerate(common.buffers) if name in step.lasting)
+
+
+def emission(
+    kernel: Kernel, text: str, lasting: frozenset[str] = frozenset()
+) -> tuple[Emitted, Callable[[], str]]:
+    """What emitting a kernel answers, and how to get the IR text; `lasting` are the buffers of
+    which copies are made only once."""
     target = chosen()
-    key = cache.key_of("emitted", text, target.key(), _rules())
+    key = cache.key_of("emitted", text, target.key(), _rules(lasting))
     if key not in _emitted and (data := cache.lookup(key)) is not None:
         _emitted[key] = decoded(data)
     if key in _emitted:
-        return _emitted[key], lambda: emit(kernel, target)[1].text()
-    emitted, module = emit(kernel, target)
+        return _emitted[key], lambda: emit(kernel, target, lasting)[1].text()
+    emitted, module = emit(kernel, target, lasting)
     cache.store(key, encoded(emitted))
     _emitted[key] = emitted
     return emitted, module.text
 
 
-def emit(kernel: Kernel, target: Target) -> tuple[Emitted, Module]:
+def emit(
+    kernel: Kernel, target: Target, lasting: frozenset[str] = frozenset()
+) -> tuple[Emitted, Module]:
     """A kernel as IR: the generator of contractions if it wants it, else that of maps."""
     module = Module(target)
     emitted = None
     if not current().exact_convolution:
         emitted = emit_winograd(module, kernel, target) or emit_gradient(module, kernel, target)
-    emitted = emitted or emit_contraction(module, kernel, target)
+    emitted = emitted or emit_contraction(module, kernel, target, lasting=lasting)
     return emitted or emit_map(module, kernel, target), module
 
 
-def _rules() -> str:
-    """The settings that decide which code a kernel becomes."""
-    return "exact" if current().exact_convolution else ""
+def _rules(lasting: frozenset[str]) -> str:
+    """What decides besides its text which code a kernel becomes."""
+    return " ".join(["exact"] * current().exact_convolution + sorted(lasting))
 
 
 def encoded(emitted: Emitted) -> bytes:

@@ -9,7 +9,7 @@ so keeping changes no bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import final
 
 from graphc.ir.dim import Size, names_of
@@ -51,6 +51,10 @@ class Keeper:
         self.sources |= dict.fromkeys(written, sources)
         self._steps.add(step)
         return True
+
+    def among(self, bound: Mapping[str, Storage]) -> frozenset[str]:
+        """The names of the buffers that hold between calls."""
+        return frozenset(name for name, s in bound.items() if s in self.sources)
 
     def first(self, steps: Iterable[Step]) -> tuple[list[Step], int]:
         """The steps with those in front that are kept, and how many these are."""

@@ -54,6 +54,8 @@ class KernelStep:
     because: str = ""
     nodes: tuple[str, ...] = ()
     name: str = ""
+    lasting: frozenset[str] = frozenset()
+    """Names of buffers that hold between calls."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -272,7 +272,9 @@ class _Maker:
                         own[b.name] = self.memory(f"{kernel.name}_part", b.dtype, b.shape)
                     bound[b.name] = own[b.name]
             name = f"{kernel.name}_{number}" if len(found.kernels) > 1 else kernel.name
-            steps.append(KernelStep(part, bound, sources, nodes=labels, name=name))
+            lasting = self.keeper.among(bound) if self.keeper else frozenset[str]()
+            step = KernelStep(part, bound, sources, nodes=labels, name=name, lasting=lasting)
+            steps.append(step)
         return steps
 
     def _check(self, node: Node, writer: Writer) -> None:

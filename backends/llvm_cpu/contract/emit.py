@@ -30,16 +30,17 @@ from .tile import Tile
 
 
 def emit_contraction(
-    module: Module, kernel: Kernel, target: Target, tile: Tile | None = None
-) -> Emitted | None:
+    module: Module, kernel: Kernel, target: Target, tile: Tile | None = None,
+    lasting: frozenset[str] = frozenset(),
+) -> Emitted | None:  # fmt: skip
     """Emit a contraction; None where the kernel is none, or runs better as a map.
 
     Declined: no M or no N (rows dot a vector, depthwise taps), sums of integers, parts of M or N,
-    operands whose copy for one item would not fit. The buffers and sizes of the emitted functions
-    are those of `kernel`.
+    operands whose copy for one item would not fit. Panels of `lasting` buffers are made so rarely
+    that they cost nothing. The buffers and sizes of the emitted functions are those of `kernel`.
     """
     assert module.target == target, "a module is for one target"
-    plan = plan_of(kernel, target, tile)
+    plan = plan_of(kernel, target, tile, lasting)
     return None if plan is None else _Emission(module, kernel, plan).emit()
 
 

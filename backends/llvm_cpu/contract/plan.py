@@ -121,7 +121,9 @@ class Plan:
         return [prod(spans[i + 1 :]) for i in range(len(spans))]
 
 
-def plan_of(kernel: Kernel, target: Target, tile: Tile | None = None) -> Plan | None:
+def plan_of(
+    kernel: Kernel, target: Target, tile: Tile | None = None, lasting: frozenset[str] = frozenset()
+) -> Plan | None:
     """What is decided about a contraction before anything is written; None to decline it."""
     c = contraction_of(merge_axes(settled(kernel)))
     if c is None or not _is_wanted(c):
@@ -138,7 +140,7 @@ def plan_of(kernel: Kernel, target: Target, tile: Tile | None = None) -> Plan | 
         box = Box(c.a, groups, known)
         a = box if len(known) == len(spans) and _bytes(c, box.elements) <= BOX_BYTES else None
     width = tile.vectors * target.lanes
-    found = [_second(c, tile, b, width) for b in c.b]
+    found = [_second(c, tile, b, width, lasting) for b in c.b]
     if any(isinstance(x, Panels) for x in found):
         found = [_copied(c, tile, b, width) for b in c.b]
     plan = Plan(c, a, tuple(found), tile, target.lanes, _edge(c, tile)) if a else None
@@ -204,11 +206,13 @@ def _span(c: Contraction, tile: Tile, axis: str) -> int | None:
     return tile.span(axis) or (size if isinstance(size, int) else None)
 
 
-def _second(c: Contraction, tile: Tile, b: Expr, width: int) -> Operand:
-    """`b` in place where lanes find it dense and its rows do not crowd out one another."""
+def _second(c: Contraction, tile: Tile, b: Expr, width: int, lasting: frozenset[str]) -> Operand:
+    """`b` in place where lanes find it dense and its rows do not crowd out one another, unless
+    panels cost nothing."""
     found, last = in_place(b), c.kernel.axis(c.k[-1]).size
     if found and tile.along == "n" and found.step(c.n[-1]) == 1:
-        return _copied(c, tile, b, width) if _is_crowded(c, tile, found) else found
+        copied = found.load.buffer.name in lasting or _is_crowded(c, tile, found)
+        return _copied(c, tile, b, width) if copied else found
     if found and tile.along == "m":
         return found
     if found and tile.along == "k" and found.step(c.k[-1]) == 1:
