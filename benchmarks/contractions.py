@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from llvm_cpu.contract_runner import Compiled, inputs_of
 from graphc.backends.llvm_cpu.contract.plan import plan_of
 from graphc.backends.llvm_cpu.host import chosen
 from graphc.backends.llvm_cpu.run.pool import Pool
+from graphc.dtypes import bfloat16
 from graphc.ir import dim
 from graphc.kernels.kernel import Kernel
 from graphc.kernels.parallel import split_for_parallelism
@@ -61,6 +63,18 @@ def cases() -> dict[str, tuple[Kernels, dict[str, int], float]]:
     product(1, 784, 256, known=False)
     product(128, 9216, 128, known=False)
     product(512, 512, 512, epilogue="bias tanh")
+    for form in ("nn", "nt", "tn", "tt"):
+        for size in (512, 1024):
+            kernel = matmul(size, size, size, form, storage=bfloat16)
+            found[f"bfloat16 {form} {size}"] = ((kernel,), {}, 2.0 * size**3)
+    half = replace(IMAGE, dtype=bfloat16)
+    found |= convolutions("bfloat16 3x3 64-64 56x56 b8", half, 8)
+    half = replace(half, image=(14, 14), ci=256, co=256)
+    found |= convolutions("bfloat16 3x3 256-256 14x14 b8", half, 8)
+    half = replace(half, image=(7, 7), ci=512, co=512)
+    found |= convolutions("bfloat16 3x3 512-512 7x7 b8", half, 8)
+    half = Conv(B, (56, 56), 256, 64, (1, 1), dtype=bfloat16)
+    found |= convolutions("bfloat16 1x1 256-64 56x56 b8", half, 8)
     found["gates 64x256x256"] = ((gates(B, 256, 256),), {"batch": 64}, 4.0 * 64 * 256 * 256)
     found |= convolutions("3x3 64-64 56x56 b8", IMAGE, 8)
     found |= convolutions("3x3 1-32 28x28 b128", Conv(B, (28, 28), 1, 32, (3, 3)), 128)

@@ -56,7 +56,9 @@ class Compiled:
     def cells(self, arrays: Arrays, sizes: Mapping[str, int]) -> tuple[np.ndarray, list[object]]:
         """The argument array, and what must stay alive with it."""
         scratch = [
-            np.full(max(1, dim.evaluate(n, sizes)) + 16, np.nan, d.numpy)
+            np.full(max(1, dim.evaluate(n, sizes)) + 16, np.nan if d.is_float else -1).astype(
+                d.numpy
+            )
             for d, n in self.emitted.scratch
         ]
         values = [arrays[b.name].ctypes.data for b in buffers_of(self.kernel)]

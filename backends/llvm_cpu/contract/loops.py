@@ -54,7 +54,7 @@ class Driver:
     @property
     def element(self) -> str:
         """The memory type of what is computed."""
-        return memory_type(self.plan.c.a.dtype)
+        return memory_type(self.plan.dtype)
 
     def emit(self) -> Size:
         """All items of a chunk; answers how many items there are."""
@@ -187,7 +187,7 @@ class _Item:
     def clear_waiting(self) -> None:
         """Set the results that wait to zero."""
         plan, f = self.plan, self.f
-        type_ = value_type(plan.c.a.dtype, plan.lanes)
+        type_ = value_type(plan.dtype, plan.lanes)
 
         def one(i: Number, _: list[str]) -> None:
             f.store(
@@ -341,7 +341,7 @@ class _Item:
     def finish_rows(self, panel: Number, at: dict[str, Number], _: tuple[int, int]) -> None:
         """The epilogue of one row of results that waited."""
         plan, f, place = self.plan, self.f, self.driver.place
-        type_, lanes = value_type(plan.c.a.dtype, plan.lanes), plan.lanes
+        type_, lanes = value_type(plan.dtype, plan.lanes), plan.lanes
         first = f.mul(f.add(self.first_panel, panel), plan.width) if plan.panels != 1 else 0
         left: Number | None = None
         if plan.is_masked:

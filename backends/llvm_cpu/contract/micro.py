@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from graphc.backends.llvm_cpu.ir import access
+from graphc.backends.llvm_cpu.ir import access, pairs
 from graphc.backends.llvm_cpu.ir.text import Function
 from graphc.backends.llvm_cpu.ir.types import Number, memory_type, value_type
 from graphc.backends.llvm_cpu.nest.body import Body, Vectors
@@ -45,7 +45,7 @@ class Sums:
     @property
     def type_(self) -> str:
         """The type of one accumulator."""
-        return value_type(self.plan.c.a.dtype, self.plan.lanes)
+        return value_type(self.plan.dtype, self.plan.lanes)
 
     def run(self, nest: Sequence[Level], a: str, b: Sequence[str], acc: Vectors) -> Vectors:
         """All of the loops from here on."""
@@ -100,15 +100,21 @@ class Sums:
 
     def step(self, a: str, b: Sequence[str], acc: Vectors) -> Vectors:
         """One product per accumulator."""
-        f, acc = self.f, list(acc)
+        f, acc, dtype = self.f, list(acc), self.plan.a.dtype
+        type_ = value_type(dtype, self.plan.lanes)
         row_of_b = [v for i, x in enumerate(b) for v in self.vectors_of(i, x)]
         many = len(row_of_b)
         for r, offset in enumerate(self.rows):
-            at = f.gep(memory_type(self.plan.a.dtype), a, offset)
-            x = f.splat(self.type_, access.read(f, self.plan.a.dtype, 0, at))
+            x = f.splat(type_, access.read(f, dtype, 0, f.gep(memory_type(dtype), a, offset)))
             for j, y in enumerate(row_of_b):
-                acc[r * many + j] = f.fma(self.type_, x, y, acc[r * many + j])
+                acc[r * many + j] = self.product(x, y, acc[r * many + j])
         return acc
+
+    def product(self, x: str, y: str, total: str) -> str:
+        """The total with x * y added."""
+        if self.plan.of_pairs:
+            return pairs.dot(self.f, x, y, total)
+        return self.f.fma(self.type_, x, y, total)
 
     def vectors_of(self, i: int, b: str) -> Vectors:
         """One row of a panel of the i-th `b`."""
@@ -215,7 +221,7 @@ def _accumulate_across(
 
 def _spots(plan: Plan, f: Function, tile: tuple[int, int], waiting: str) -> list[str]:
     """Where the vectors of a tile wait."""
-    element, row = memory_type(plan.c.a.dtype), plan.vectors * plan.lanes
+    element, row = memory_type(plan.dtype), plan.vectors * plan.lanes
     further = plan.waiting_rows[-2:]
     further = [0, *further][-2:]
     rows = [(i * further[0] + j * further[1]) * row for i, j in rows_of(tile)]
@@ -265,8 +271,8 @@ def _looped(
     plan: Plan, f: Function, results: Results, tile: tuple[int, int], call: Call, acc: Vectors
 ) -> list[Vectors]:
     """The epilogue as a loop over the rows of a copy of the tile."""
-    many, lanes, element = plan.vectors, plan.lanes, memory_type(plan.c.a.dtype)
-    type_, groups = value_type(plan.c.a.dtype, lanes), plan.tile.vectors
+    many, lanes, element = plan.vectors, plan.lanes, memory_type(plan.dtype)
+    type_, groups = value_type(plan.dtype, lanes), plan.tile.vectors
     copy = f.alloca(element, len(acc) * lanes)
     for i, x in enumerate(acc):
         f.store(type_, x, f.gep(element, copy, i * lanes), plan.align)

@@ -11,6 +11,7 @@ from math import prod
 
 from graphc import dtypes
 from graphc.backends.llvm_cpu.host import Target
+from graphc.dtypes import DType
 from graphc.ir.dim import Size, ceil_div, evaluate
 from graphc.kernels.kernel import Affine, Expr, Kernel, Load
 from graphc.kernels.merge import merge_axes
@@ -21,6 +22,7 @@ from graphc.kernels.walk import size_names, walk
 from .choose import choose_tile
 from .operands import Box, InPlace, Operand, Panels, groups_of, in_place
 from .pack import panels_of, rows_of
+from .pairs import PAIR, paired
 from .tile import BOX_BYTES, UNKNOWN, Tile, shape_of
 
 FLOATS = (dtypes.float32, dtypes.float64)
@@ -67,6 +69,16 @@ class Plan:
     """Taps that are left out at the edges of an image."""
 
     @property
+    def dtype(self) -> DType:
+        """What is summed up."""
+        return self.c.sums[0].dtype
+
+    @property
+    def of_pairs(self) -> bool:
+        """Whether an element of an operand is two of bfloat16."""
+        return self.a.dtype is PAIR
+
+    @property
     def n(self) -> str:
         """The axis of the lanes."""
         return self.c.n[-1]
@@ -79,7 +91,7 @@ class Plan:
     @property
     def align(self) -> int:
         """The alignment of vectors in scratch that a function reserves for itself."""
-        return min(64, self.lanes * self.c.a.dtype.itemsize)
+        return min(64, self.lanes * self.dtype.itemsize)
 
     @property
     def panels(self) -> Size:
@@ -128,7 +140,7 @@ def plan_of(
     c = contraction_of(merge_axes(settled(kernel)))
     if c is None or not _is_wanted(c):
         return None
-    c = forward(c)
+    c = paired(forward(c), target)
     direct = in_place(c.a)
     direct = direct if direct and direct.dtype is c.a.dtype else None
     groups = groups_of(c.a, tuple(a.name for a in c.kernel.axes))

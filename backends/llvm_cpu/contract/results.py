@@ -121,7 +121,7 @@ class Results:
     @property
     def are_wide(self) -> bool:
         """Whether reductions over M are done in a wider dtype than the sums."""
-        narrow = self.plan.c.a.dtype.itemsize
+        narrow = self.plan.dtype.itemsize
         return any(e.dtype.itemsize > narrow for e in self.plan.c.columns)
 
     def wide_columns(self, rows: Sequence[tuple[Mapping[str, Number], Vectors]]) -> list[Vectors]:

@@ -29,7 +29,7 @@ def _is_aligned(plan: Plan, s: Store) -> bool:
     last, count = s.index[-1], s.buffer.shape[-1]
     if plan.is_masked or s.combine or not isinstance(last, Affine) or not last.is_plain:
         return False
-    if s.buffer.dtype is not plan.c.a.dtype or last.coef(plan.n) != 1:
+    if s.buffer.dtype is not plan.dtype or last.coef(plan.n) != 1:
         return False
     if any(isinstance(i, Affine) and plan.n in i.axes for i in s.index[:-1]):
         return False

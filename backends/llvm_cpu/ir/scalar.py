@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from graphc.dtypes import DType, bfloat16, bool_, float16
 from graphc.kernels.kernel import Op
 
-from . import access, vector_math
+from . import access, pairs, vector_math
 from . import scalar_cells as c
 from .text import Function
 from .types import bytes_of, literal, mangled, value_type
@@ -33,6 +33,8 @@ def apply(f: Function, e: Op, lanes: int, args: Sequence[str]) -> str:
             return rounded(f, bfloat16, lanes, args[0])
         case "round_float16":
             return rounded(f, float16, lanes, args[0])
+        case "pair_bfloat16":
+            return pairs.packed(f, value_type(dtype, lanes), *args)
     if e.name in LOGICAL:
         args = [truth(f, a.dtype, lanes, x) for a, x in zip(e.args, args)]
         dtype = bool_

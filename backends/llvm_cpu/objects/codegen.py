@@ -10,6 +10,7 @@ import signal
 import struct
 import sys
 from dataclasses import dataclass
+from functools import cache
 from typing import IO
 
 import llvmlite.binding as llvm
@@ -46,8 +47,7 @@ def optimised(text: str, machine: Machine) -> str:
 
 
 def _optimised(text: str, machine: Machine) -> tuple[llvm.ModuleRef, llvm.TargetMachine]:
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
+    _prepare()
     module = llvm.parse_assembly(text, context=llvm.create_context())
     module.verify()
     # Position independent code of the small model links both into the process and by a linker.
@@ -62,6 +62,14 @@ def _optimised(text: str, machine: Machine) -> tuple[llvm.ModuleRef, llvm.Target
     module.data_layout = str(target_machine.target_data)
     _run_passes(module, target_machine, machine.effort)
     return module, target_machine
+
+
+@cache
+def _prepare() -> None:
+    """All targets, and no search for equal sums of phis: in LLVM 22 some kernels trip over it."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    llvm.set_option("graphc", "--enable-phi-of-ops=false")
 
 
 def _run_passes(module: llvm.ModuleRef, target_machine: llvm.TargetMachine, effort: int) -> None:
