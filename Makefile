@@ -6,7 +6,7 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 CODE   := graphc frontend backends tests examples benchmarks
 
-.PHONY: demo test test-slow test-gpu test-keras test-machine check format bench bench-all clean
+.PHONY: demo test test-slow test-gpu test-keras test-machine test-aarch64 check format bench bench-all clean
 
 demo: $(VENV)/demo.stamp
 	$(RUN) -m graphc demo --out out
@@ -28,6 +28,10 @@ test-keras: $(VENV)/dev.stamp
 MACHINE ?= x86-64-v3
 test-machine: $(VENV)/dev.stamp
 	GRAPHC_MACHINE=$(MACHINE) $(RUN) -m pytest tests/llvm_cpu
+
+# Debian: apt-get install qemu-user gcc-aarch64-linux-gnu
+test-aarch64: $(VENV)/dev.stamp
+	$(RUN) -m pytest -m qemu tests/llvm_cpu/foreign
 
 check: $(VENV)/dev.stamp build/typecheck
 	$(RUN) -m ruff format --check $(CODE)
