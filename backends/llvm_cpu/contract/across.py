@@ -18,7 +18,9 @@ from graphc.backends.llvm_cpu.nest.place import Place
 from graphc.backends.llvm_cpu.nest.turn import turned
 
 from .levels import Level
+from .operands import Panels
 from .plan import Plan
+from .products import add_product, element_type
 
 ZERO = "zeroinitializer"
 WRITTEN_OUT = 320
@@ -32,7 +34,9 @@ def across(
 ) -> Vectors:
     """The sums of a tile, one vector of columns per row; `rows` are offsets of rows in `a`."""
     kind = _AlongSum if plan.tile.along == "k" else _AlongRows
-    tile = kind(plan, place, rows, place.size(plan.b[0].step(plan.n)))
+    side_by_side = isinstance(plan.b[0], Panels) and plan.tile.along == "m"
+    apart = 1 if side_by_side else place.size(plan.b[0].step(plan.n))
+    tile = kind(plan, place, rows, apart)
     return tile.results(_run(tile, nest, a, b, [ZERO] * tile.count))
 
 
@@ -54,7 +58,7 @@ class _Tile:
     @property
     def type_(self) -> str:
         """The type of one accumulator."""
-        return value_type(self.plan.c.a.dtype, self.plan.lanes)
+        return value_type(self.plan.dtype, self.plan.lanes)
 
     @property
     def columns(self) -> int:
@@ -101,7 +105,7 @@ class _AlongSum(_Tile):
         for offset in self.rows:
             x = access.read(f, plan.a.dtype, lanes, self.row(a, offset), mask)
             for y in parts:
-                result.append(f.fma(self.type_, x, y, acc[len(result)]))
+                result.append(add_product(plan, f, x, y, acc[len(result)]))
         return result
 
     def results(self, acc: Vectors) -> Vectors:
@@ -181,10 +185,10 @@ class _AlongRows(_Tile):
         ]
         for j in range(self.columns):
             x = access.read(f, plan.b[0].dtype, 0, self.column(b, j))
-            y = f.splat(self.type_, x)
+            y = f.splat(element_type(self.plan), x)
             for i, row in enumerate(rows):
                 at = i * self.columns + j
-                result[at] = f.fma(self.type_, row, y, result[at])
+                result[at] = add_product(self.plan, f, row, y, result[at])
         return result
 
     def mask(self, count: int) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from graphc.backends.llvm_cpu.ir import access, pairs
+from graphc.backends.llvm_cpu.ir import access
 from graphc.backends.llvm_cpu.ir.text import Function
 from graphc.backends.llvm_cpu.ir.types import Number, memory_type, value_type
 from graphc.backends.llvm_cpu.nest.body import Body, Vectors
@@ -19,6 +19,7 @@ from graphc.backends.llvm_cpu.nest.place import Lanes, Place
 from .across import across
 from .levels import Level, nest_of
 from .plan import Plan
+from .products import add_product, element_type
 from .results import Results
 
 WRITTEN_OUT = 320
@@ -101,20 +102,14 @@ class Sums:
     def step(self, a: str, b: Sequence[str], acc: Vectors) -> Vectors:
         """One product per accumulator."""
         f, acc, dtype = self.f, list(acc), self.plan.a.dtype
-        type_ = value_type(dtype, self.plan.lanes)
+        type_ = element_type(self.plan)
         row_of_b = [v for i, x in enumerate(b) for v in self.vectors_of(i, x)]
         many = len(row_of_b)
         for r, offset in enumerate(self.rows):
             x = f.splat(type_, access.read(f, dtype, 0, f.gep(memory_type(dtype), a, offset)))
             for j, y in enumerate(row_of_b):
-                acc[r * many + j] = self.product(x, y, acc[r * many + j])
+                acc[r * many + j] = add_product(self.plan, f, x, y, acc[r * many + j])
         return acc
-
-    def product(self, x: str, y: str, total: str) -> str:
-        """The total with x * y added."""
-        if self.plan.of_pairs:
-            return pairs.dot(self.f, x, y, total)
-        return self.f.fma(self.type_, x, y, total)
 
     def vectors_of(self, i: int, b: str) -> Vectors:
         """One row of a panel of the i-th `b`."""
@@ -212,7 +207,7 @@ def _accumulate_across(
     acc = across(plan, place, nest, offsets, call.a, call.b[0])
     if call.waiting is None:
         return acc
-    type_, spots = value_type(plan.c.a.dtype, plan.lanes), _spots(plan, f, tile, call.waiting)
+    type_, spots = value_type(plan.dtype, plan.lanes), _spots(plan, f, tile, call.waiting)
     acc = [f.binary("fadd", type_, x, f.load(type_, at, plan.align)) for x, at in zip(acc, spots)]
     for x, at in zip(acc, spots):
         f.store(type_, x, at, plan.align)
