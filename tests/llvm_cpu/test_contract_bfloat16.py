@@ -45,7 +45,9 @@ def product(m, n, k, form="nn", epilogue=""):
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(("m", "n", "k"), [(40, 64, 32), (7, 17, 9), (9, 5, 70), (B, 3, 64), (B, 37, 50), (30, 70, B)])
+@pytest.mark.parametrize(
+    ("m", "n", "k"), [(40, 64, 32), (7, 17, 9), (9, 5, 70), (B, 3, 64), (B, 37, 50), (30, 70, B)]
+)
 def test_products(form: str, m, n, k, target: str) -> None:
     compiled = Compiled(product(m, n, k, form)(float32), TARGETS[target])
     for batch in (1, 2, 33, 70):
