@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 
 _MODULES = {
+    "activations": "graphc.frontend.activations",
+    "config": "graphc.frontend.config",
     "datasets": "graphc.frontend.datasets",
     "dtypes": "graphc.dtypes",
     "errors": "graphc.errors",
@@ -72,13 +74,13 @@ _NAMES = {
     "graphc.ops.nn": """
         relu relu6 leaky_relu prelu hard_tanh hard_sigmoid hard_silu hard_shrink soft_shrink
         threshold binary_step linear elu selu celu gelu silu swish glu softplus log_sigmoid mish
-        softsign squareplus tanh_shrink exponential softmax log_softmax sparsemax conv conv1d
-        conv2d conv3d conv_transpose conv_transpose1d conv_transpose2d conv_transpose3d
-        depthwise_conv depthwise_conv1d depthwise_conv2d separable_conv separable_conv1d
-        separable_conv2d max_pool min_pool avg_pool sum_pool global_max_pool global_avg_pool
-        moments l2_normalize batch_norm batch_norm_inference layer_norm rms_norm group_norm
-        instance_norm local_response_norm dropout alpha_dropout gaussian_dropout gaussian_noise
-        resize""",
+        softsign sparse_plus sparse_sigmoid squareplus tanh_shrink exponential softmax
+        log_softmax sparsemax conv conv1d conv2d conv3d conv_transpose conv_transpose1d
+        conv_transpose2d conv_transpose3d depthwise_conv depthwise_conv1d depthwise_conv2d
+        separable_conv separable_conv1d separable_conv2d max_pool min_pool avg_pool sum_pool
+        global_max_pool global_avg_pool moments l2_normalize batch_norm batch_norm_inference
+        layer_norm rms_norm group_norm instance_norm local_response_norm dropout alpha_dropout
+        gaussian_dropout gaussian_noise resize""",
     "graphc.dtypes": """
         bool_ uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 bfloat16 float32
         float64""",

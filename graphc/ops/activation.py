@@ -97,6 +97,19 @@ def binary_step(x: TensorLike) -> Tensor:
     return convert.cast(less_equal(0, tensor), tensor.dtype)
 
 
+def sparse_plus(x: TensorLike) -> Tensor:
+    """0 up to -1, (x + 1)**2 / 4 up to 1, then x: a softplus that is 0 for small x."""
+    tensor = as_tensor(x)
+    inside = elementwise.clip(tensor, -1, 1)
+    curve = mul(elementwise.square(add(inside, 1)), 0.25)
+    return where(less(tensor, 1), curve, tensor)
+
+
+def sparse_sigmoid(x: TensorLike) -> Tensor:
+    """(x + 1) / 2, kept in [0, 1]: the derivative of `sparse_plus`."""
+    return mul(add(elementwise.clip(x, -1, 1), 1), 0.5)
+
+
 def linear(x: TensorLike) -> Tensor:
     """x itself."""
     return as_tensor(x)

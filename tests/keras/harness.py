@@ -25,6 +25,7 @@ def keras_tests(files: Mapping[str, LeftOut]) -> Callable[..., None]:
     cases = [c for file, left_out in files.items() for c in _cases(file, left_out)]
 
     @pytest.mark.keras
+    @pytest.mark.filterwarnings("ignore")
     @pytest.mark.parametrize("case", cases)
     def run(case: unittest.TestCase) -> None:
         with graphc_as_keras(), settings(backend="reference"), eager("reference"):
