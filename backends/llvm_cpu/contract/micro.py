@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from graphc.backends.llvm_cpu.ir import access
 from graphc.backends.llvm_cpu.ir.text import Function
@@ -24,6 +25,8 @@ from .results import Results
 
 WRITTEN_OUT = 320
 """Products of a sum that is short enough to need no loop at all."""
+WRITTEN_INSIDE = 100
+"""The same for a loop inside of others, which would keep too much in registers at once."""
 
 
 # ---------------------------------------------------------------------------- the sum
@@ -48,10 +51,13 @@ class Sums:
         """The type of one accumulator."""
         return value_type(self.plan.dtype, self.plan.lanes)
 
-    def run(self, nest: Sequence[Level], a: str, b: Sequence[str], acc: Vectors) -> Vectors:
-        """All of the loops from here on."""
+    def run(
+        self, nest: Sequence[Level], a: str, b: Sequence[str], acc: Vectors, whole: bool = True
+    ) -> Vectors:
+        """All of the loops from here on; `whole` if there are none around."""
         level, rest = nest[0], nest[1:]
         f, extent = self.f, level.extent
+        is_short = self.products(nest) <= (WRITTEN_OUT if whole else WRITTEN_INSIDE)
 
         def at(k: Number) -> tuple[str, list[str]]:
             moved = [self.moved_b(i, x, k, level.b[i]) for i, x in enumerate(b)]
@@ -59,9 +65,9 @@ class Sums:
 
         def one(k: Number, values: Sequence[str]) -> Vectors:
             inner = list(values)
-            return self.run(rest, *at(k), inner) if rest else self.step(*at(k), inner)
+            return self.run(rest, *at(k), inner, is_short) if rest else self.step(*at(k), inner)
 
-        if self.is_short(nest) and isinstance(extent, int):
+        if is_short and isinstance(extent, int):
             for k in range(extent):
                 acc = one(k, acc)
             return acc
@@ -82,14 +88,14 @@ class Sums:
         acc = f.loop(0, whole, unroll, several, typed, hint="k")
         return f.loop(whole, extent, 1, one, [(self.type_, x) for x in acc], hint="k")
 
-    def is_short(self, nest: Sequence[Level]) -> bool:
-        """Whether all products of these loops can be written out."""
+    def products(self, nest: Sequence[Level]) -> float:
+        """All products of these loops; infinity if that is not known."""
         total = len(self.rows) * self.plan.vectors
         for level in nest:
             if not isinstance(level.extent, int):
-                return False
+                return inf
             total *= level.extent
-        return total <= WRITTEN_OUT
+        return total
 
     def moved_a(self, a: str, k: Number, step: Number) -> str:
         """The address of `a` some turns further."""

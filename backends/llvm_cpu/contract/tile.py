@@ -39,6 +39,8 @@ BOX_BYTES = 3 << 16
 ITEM_PRODUCTS = 1 << 21
 """Multiplications worth an item of their own: some ten microseconds."""
 ENOUGH_ITEMS = 8
+FULL = 0.75
+"""Of the rows of a tile, on average, in blocks that divide a size."""
 LINE_COST = 0.1
 """Cycles of a cache line that is touched once per step of the sum."""
 LONG_ROW = 256
@@ -337,7 +339,11 @@ def _block(size: int | None, most: int, least: int) -> int:
     if size is None or most >= size:
         return most if size is None else max(1, size)
     most = max(1, most)
-    divisors = [d for d in range(max(least, -(-most // 2)), most + 1) if size % d == 0]
+    divisors = [
+        d
+        for d in range(max(least, -(-most // 2)), most + 1)
+        if size % d == 0 and d >= FULL * least * -(-d // least)
+    ]
     return divisors[-1] if divisors else _balanced(size, most)
 
 
