@@ -25,7 +25,7 @@ from .results import Results
 
 WRITTEN_OUT = 320
 """Products of a sum that is short enough to need no loop at all."""
-WRITTEN_INSIDE = 100
+WRITTEN_INSIDE = 160
 """The same for a loop inside of others, which would keep too much in registers at once."""
 
 
