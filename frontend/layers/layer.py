@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Self, Unpack, cast
 
-from graphc.dtypes import DTypeLike, as_dtype, float32
+from graphc.dtypes import DTypeLike, as_dtype
 from graphc.errors import ModeError
 from graphc.frontend import constraints, effects, initializers, regularizers
+from graphc.frontend.config import floatx
 from graphc.frontend.eager import eager_on_arrays
 from graphc.frontend.masks import mask_of, set_mask
 from graphc.frontend.naming import snake_case, unique_name
@@ -71,7 +72,7 @@ class Layer(Holder):
         check_options(type(self).__name__, options)
         self._name = options.get("name") or unique_name(snake_case(type(self).__name__))
         self.trainable = options.get("trainable", True)
-        self.dtype = as_dtype(options.get("dtype") or float32)
+        self.dtype = as_dtype(options.get("dtype") or floatx())
         shape = options.get("input_shape")
         self.declared_shape: BuildShape | None = (None, *shape) if shape is not None else None
         self.activity_regularizer = regularizers.get(options.get("activity_regularizer"))
@@ -163,15 +164,17 @@ class Layer(Holder):
         said = {} if training is None else {"training": training}
         return cast(Tensor, remembered(Call(self, (tensors, *more), {**options, **said}), result))
 
-    def _finish(self, inputs: Tree[Tensor], result: Tensor) -> None:
+    def _finish(self, inputs: Tree[Tensor], result: Tree[Tensor]) -> None:
         """What a result means for the layer: its shape, its mask, what its activity costs."""
-        if not isinstance(result, Tensor):
+        first = result[0] if isinstance(result, tuple | list) and result else result
+        if not isinstance(first, Tensor):
             return
-        self.output_shape = build_shape(result.shape)
+        if first is result:
+            self.output_shape = build_shape(first.shape)
         if (mask := self.compute_mask(inputs, _masks(inputs))) is not None:
-            set_mask(result, mask)
+            set_mask(first, mask)
         if self.activity_regularizer is not None:
-            effects.add_loss(self.activity_regularizer(result))
+            effects.add_loss(self.activity_regularizer(first))
 
     def _defaults(
         self, tensors: Tree[Tensor], options: Mapping[str, object], training: bool

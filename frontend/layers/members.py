@@ -39,6 +39,13 @@ class WeightRules:
     declared: dict[str, Rules] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Memory:
+    """Variables that are no weights: what a layer keeps from one call to the next."""
+
+    states: list[Variable] = field(default_factory=list)
+
+
 class Holder:
     """The weights of a layer and of the layers in it; the base of `Layer`."""
 
@@ -76,11 +83,14 @@ class Holder:
 
     @property
     def variables(self) -> list[Variable]:
-        """All weights, and the counters of random layers."""
-        seeds = [
-            m for p in parts_of(self) for m in _members(vars(p)) if isinstance(m, SeedGenerator)
-        ]
-        return list(dict.fromkeys([*self.weights, *(s.state for s in seeds)]))
+        """All weights, the counters of random layers, and what layers remember."""
+        found = self.weights
+        for member in (m for part in parts_of(self) for m in _members(vars(part))):
+            if isinstance(member, SeedGenerator):
+                found.append(member.state)
+            elif isinstance(member, Memory):
+                found += member.states
+        return list(dict.fromkeys(found))
 
     trainable_variables = trainable_weights
     non_trainable_variables = non_trainable_weights
@@ -124,9 +134,9 @@ def parts_of(layer: Holder) -> list[Layer]:
     return list(found)
 
 
-def _members(value: object) -> Iterator[Variable | Holder | SeedGenerator]:
+def _members(value: object) -> Iterator[Variable | Holder | SeedGenerator | Memory]:
     """What an attribute holds that matters here, in order."""
-    if isinstance(value, Variable | Holder | SeedGenerator):
+    if isinstance(value, Variable | Holder | SeedGenerator | Memory):
         yield value
     elif isinstance(value, Mapping):
         for entry in value.values():

@@ -21,7 +21,7 @@ class BaseOptions(TypedDict, total=False):
 
     name: str | None
     trainable: bool
-    dtype: DTypeLike
+    dtype: DTypeLike | None
     input_shape: Sequence[int | None]
 
 

@@ -9,12 +9,11 @@ import pytest
 from layer_table import OURS, ROWS, Row
 
 import graphc as gx
-from graphc.frontend import layers
+from graphc.frontend import config, layers
 from graphc.ir.tree import leaves
 from graphc.ops.leaf import placeholder
 
 EVERY = pytest.mark.parametrize("row", [*ROWS, *OURS], ids=lambda row: row.text)
-FEW = {"UpSampling2D(2, interpolation='bilinear')"}
 
 
 def made(row: Row, **options: object) -> layers.Layer:
@@ -81,7 +80,11 @@ def test_eager_and_compiled_are_the_reference(row, batch):
 @EVERY
 def test_derivatives(row):
     """Along random directions, against central differences in float64."""
-    layer = made(row, dtype="float64")
+    config.set_floatx("float64")
+    try:
+        layer = made(row)
+    finally:
+        config.set_floatx("float32")
     inputs, draw = inputs_for(row, 2, "float64"), np.random.default_rng(7)
     y = layer(given(row, inputs))
     for weight in layer.trainable_weights:

@@ -22,7 +22,7 @@ EVERY = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.text)
 # Arguments of Keras's layers that ours have not.
 LACKING = {
     "activity_regularizer", "quantization_config", "renorm", "renorm_clipping", "renorm_momentum",
-    "rms_scaling", "synchronized",
+    "rms_scaling", "synchronized", "zero_output_for_mask",
 }  # fmt: skip
 # TensorFlow's losses of the second and third step differ from NumPy's in float64 by 2e-3 here.
 NO_STEPS = "Conv1D(4, 2, strides=2, data_format='channels_first')"
