@@ -23,6 +23,8 @@ from .plan import Plan
 from .products import add_product, element_type
 from .results import Results
 
+LINE = 64
+"""Bytes of a line of the caches."""
 WRITTEN_OUT = 320
 """Products of a sum that is short enough to need no loop at all."""
 WRITTEN_INSIDE = 160
@@ -110,12 +112,23 @@ class Sums:
         f, acc, dtype = self.f, list(acc), self.plan.a.dtype
         type_ = element_type(self.plan)
         row_of_b = [v for i, x in enumerate(b) for v in self.vectors_of(i, x)]
+        if self.plan.is_far:
+            self.ask_ahead(b)
         many = len(row_of_b)
         for r, offset in enumerate(self.rows):
             x = f.splat(type_, access.read(f, dtype, 0, f.gep(memory_type(dtype), a, offset)))
             for j, y in enumerate(row_of_b):
                 acc[r * many + j] = add_product(self.plan, f, x, y, acc[r * many + j])
         return acc
+
+    def ask_ahead(self, b: Sequence[str]) -> None:
+        """Begin to bring the same row of the next panel into the second-level cache."""
+        for x, operand in zip(b, self.plan.b):
+            element, size = memory_type(operand.dtype), operand.dtype.itemsize
+            step = operand.step("")
+            assert isinstance(step, int), "sums of unknown length are not asked for ahead"
+            for j in range(0, self.plan.width, LINE // size):
+                self.f.prefetch(self.f.gep(element, x, step + j), level=2)
 
     def vectors_of(self, i: int, b: str) -> Vectors:
         """One row of a panel of the i-th `b`."""

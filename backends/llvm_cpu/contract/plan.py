@@ -32,6 +32,8 @@ CROWDED_BYTES = 1 << 19
 FAR_APART = 1 << 10
 """Half of a second-level cache, and a distance of rows at which they use few of its sets."""
 ROWS_FOR_COPY = 1 << 10
+ROWS_OF_FAR = 256
+"""Rows of one image up to which reading `b` takes about as long as the products."""
 WORTH_SKIPPING = 0.03
 """The share of products that are zero at the edges of an image, from which on they are left out."""
 
@@ -67,6 +69,8 @@ class Plan:
     lanes: int
     edge: Edge | None = None
     """Taps that are left out at the edges of an image."""
+    is_far: bool = False
+    """Whether `b` comes from memory and few rows use it: the next panel is asked for ahead."""
 
     @property
     def dtype(self) -> DType:
@@ -155,8 +159,17 @@ def plan_of(
     found = [_second(c, tile, b, width, lasting) for b in c.b]
     if any(isinstance(x, Panels) for x in found):
         found = [_copied(c, tile, b, width) for b in c.b]
-    plan = Plan(c, a, tuple(found), tile, target.lanes, _edge(c, tile)) if a else None
+    far = all(isinstance(x, Panels) for x in found) and tile.along == "n" and _is_far(c, lasting)
+    plan = Plan(c, a, tuple(found), tile, target.lanes, _edge(c, tile), far) if a else None
     return plan if plan and _fits(plan) else None
+
+
+def _is_far(c: Contraction, lasting: frozenset[str]) -> bool:
+    """Whether all of `b` holds between calls, so that it was last read one call ago."""
+    names = {e.buffer.name for e in walk(c.b) if isinstance(e, Load)}
+    guess = dict.fromkeys(size_names(c.kernel), 1)
+    rows = prod(evaluate(c.kernel.axis(n).size, guess) for n in c.m)
+    return names <= lasting and rows <= ROWS_OF_FAR
 
 
 def _edge(c: Contraction, tile: Tile) -> Edge | None:

@@ -152,9 +152,9 @@ class Function(AbstractWriter):
         end = ", !nontemporal !0" if streaming else ""
         self.do(f"store {type_} {value}, ptr {pointer}, align {align or _align(type_)}{end}")
 
-    def prefetch(self, pointer: str) -> None:
-        """Begin to bring a cache line near; the address need not exist."""
-        arguments = [(POINTER, pointer), (I32, 0), (I32, 3), (I32, 1)]
+    def prefetch(self, pointer: str, level: int = 1) -> None:
+        """Begin to bring a cache line into a level of cache; the address need not exist."""
+        arguments = [(POINTER, pointer), (I32, 0), (I32, 4 - level), (I32, 1)]
         self.call(VOID, "llvm.prefetch.p0", arguments)
 
     def masked_load(self, type_: str, pointer: str, mask: str, other: str) -> str:
