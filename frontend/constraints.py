@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Self, final
 
-from graphc.errors import ArgumentError
 from graphc.ir.node import Tensor
-from graphc.ops import elementwise, reduce
+from graphc.ops import convert, elementwise, reduce
+from graphc.ops.convert import TensorLike
 
-from .lookup import Config, resolve
+from .eager import eager_on_arrays
+from .lookup import Config, config_of, own_arguments, resolve
 
 _TINY = 1e-7
-Axis = int | tuple[int, ...]
+Axis = int | tuple[int, ...] | list[int]
 
 
-@dataclass(frozen=True)
 class Constraint:
-    """A function from a weight to the nearest weight that fulfils the condition."""
+    """A function from a weight to the nearest weight that fulfils a condition; here, to itself."""
 
-    def __call__(self, w: Tensor) -> Tensor:
+    @eager_on_arrays
+    def __call__(self, w: TensorLike) -> Tensor:
         """The weight moved onto the allowed set."""
-        raise ArgumentError(f"{type(self).__name__} has no formula", fix="define __call__(w)")
+        return convert.as_tensor(w)
 
     def get_config(self) -> dict[str, object]:
         """The arguments that make this constraint again."""
-        return asdict(self)
+        return own_arguments(self)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, object]) -> Self:
+        """A constraint from what `get_config` gave."""
+        return cls(**config)
 
 
 Given = str | type[Constraint] | Constraint | Callable[..., Tensor] | Config | None
@@ -35,21 +41,33 @@ Given = str | type[Constraint] | Constraint | Callable[..., Tensor] | Config | N
 @final
 @dataclass(frozen=True)
 class NonNeg(Constraint):
-    """w >= 0."""
+    """w >= 0.
 
-    def __call__(self, w: Tensor) -> Tensor:
+    >>> NonNeg()([-1.0, 2.0]).numpy().tolist()
+    [0.0, 2.0]
+    """
+
+    @eager_on_arrays
+    def __call__(self, w: TensorLike) -> Tensor:
         return elementwise.maximum(w, 0.0)
 
 
 @final
 @dataclass(frozen=True)
 class MaxNorm(Constraint):
-    """The norm over `axis` is at most max_value: w * min(norm, max_value) / norm."""
+    """The norm over `axis` is at most max_value: w * min(norm, max_value) / norm.
+
+    In a kernel of a dense layer (inputs, outputs) axis 0 gives one norm per output.
+
+    >>> MaxNorm(1.0)([[3.0], [4.0]]).numpy().round(4).tolist()
+    [[0.6000000238418579], [0.800000011920929]]
+    """
 
     max_value: float = 2.0
     axis: Axis = 0
 
-    def __call__(self, w: Tensor) -> Tensor:
+    @eager_on_arrays
+    def __call__(self, w: TensorLike) -> Tensor:
         norm = _norm(w, self.axis)
         allowed = elementwise.minimum(norm, self.max_value)
         return elementwise.mul(w, elementwise.div(allowed, elementwise.add(norm, _TINY)))
@@ -62,7 +80,8 @@ class UnitNorm(Constraint):
 
     axis: Axis = 0
 
-    def __call__(self, w: Tensor) -> Tensor:
+    @eager_on_arrays
+    def __call__(self, w: TensorLike) -> Tensor:
         return elementwise.div(w, elementwise.add(_norm(w, self.axis), _TINY))
 
 
@@ -76,7 +95,8 @@ class MinMaxNorm(Constraint):
     rate: float = 1.0
     axis: Axis = 0
 
-    def __call__(self, w: Tensor) -> Tensor:
+    @eager_on_arrays
+    def __call__(self, w: TensorLike) -> Tensor:
         norm = _norm(w, self.axis)
         allowed = elementwise.clip(norm, self.min_value, self.max_value)
         wanted = elementwise.add(
@@ -92,9 +112,11 @@ class Custom(Constraint):
 
     function: Callable[..., Tensor]
 
-    def __call__(self, w: Tensor) -> Tensor:
+    def __call__(self, w: TensorLike) -> Tensor:
         return self.function(w)
 
+
+non_neg, max_norm, unit_norm, min_max_norm = NonNeg, MaxNorm, UnitNorm, MinMaxNorm
 
 BY_NAME: dict[str, type[Constraint]] = {
     "non_neg": NonNeg,
@@ -113,5 +135,19 @@ def get(given: Given) -> Constraint | None:
     return resolve("constraint", BY_NAME, given, Constraint)
 
 
-def _norm(w: Tensor, axis: Axis) -> Tensor:
+def serialize(constraint: Constraint) -> dict[str, object]:
+    """The class and the arguments of a constraint, as `deserialize` takes them."""
+    return config_of(constraint)
+
+
+def deserialize(config: Config, custom_objects: Mapping[str, type] | None = None) -> Constraint:
+    """The constraint of a config; `custom_objects` are classes of your own, by name.
+
+    >>> deserialize(serialize(MaxNorm(3.0)))
+    MaxNorm(max_value=3.0, axis=0)
+    """
+    return resolve("constraint", {**BY_NAME, **(custom_objects or {})}, config, Constraint)
+
+
+def _norm(w: TensorLike, axis: Axis) -> Tensor:
     return elementwise.sqrt(reduce.sum(elementwise.square(w), axis, keepdims=True))

@@ -3,84 +3,78 @@
 The rules and names are Keras'. With fan_in inputs and fan_out outputs of one weight,
 
     variance scaling:  Var(w) = scale / n,   n = fan_in, fan_out or their mean
+
+A `seed` is an integer (the same values at every call), a `SeedGenerator` (other values at every
+call), or None for a fresh seed at every call.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from typing import ClassVar, final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self, final, overload
 
 import numpy as np
 
-from graphc.dtypes import DTypeLike, as_dtype, float32
-from graphc.errors import ArgumentError
+from graphc.dtypes import DTypeLike, as_dtype
+from graphc.errors import ArgumentError, NotSupportedError, ShapeError
+from graphc.ir.node import Tensor
 
-from .lookup import Config, find, resolve
-from .seeds import generator
+from .config import floatx
+from .draws import COUNT, DRAW, Seed, Sizes, compute_fans, normal, truncated, uniform
+from .lookup import Config, config_of, find, own_arguments, resolve
+from .seeds import SeedGenerator, generator
 
-Sizes = tuple[int, ...]
 
-
-@dataclass(frozen=True)
 class Initializer:
-    """A rule for initial values; a subclass says in `draw` how they are made."""
+    """A rule for initial values; a subclass says in `draw(shape)`, or in `__call__`, what they are.
+
+    >>> class Halves(Initializer):
+    ...     def draw(self, shape):
+    ...         return np.full(shape, 0.5)
+    >>> Halves()((2,)).tolist()
+    [0.5, 0.5]
+    """
 
     def draw(self, shape: Sizes) -> np.ndarray:
         """Initial values of that shape."""
-        raise ArgumentError(f"{type(self).__name__} has no rule", fix="define draw(shape)")
+        raise NotSupportedError(
+            f"{type(self).__name__} has no rule", fix="define draw(self, shape)"
+        )
 
-    def __call__(self, shape: Sizes, dtype: DTypeLike = float32) -> np.ndarray:
-        """Initial values of that shape and dtype."""
-        return np.asarray(self.draw(tuple(shape))).astype(as_dtype(dtype).numpy)
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> np.ndarray:
+        """Initial values of that shape and dtype (the default float)."""
+        return np.asarray(self.draw(tuple(shape))).astype(as_dtype(dtype or floatx()).numpy)
 
     def get_config(self) -> dict[str, object]:
         """The arguments that make this initializer again."""
-        return asdict(self)
+        return {name: _plain(value) for name, value in own_arguments(self).items()}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, object]) -> Self:
+        """An initializer from what `get_config` gave."""
+        options = dict(config)
+        if isinstance(seed := options.get("seed"), Mapping):
+            options["seed"] = SeedGenerator.from_config(seed["config"])
+        return cls(**options)
+
+    def clone(self) -> Self:
+        """Another initializer with the same arguments."""
+        return type(self).from_config(self.get_config())
 
 
-Given = str | type[Initializer] | Initializer | Callable[..., object] | Config | None
+def _plain(value: object) -> object:
+    """A value as JSON knows it."""
+    if isinstance(value, SeedGenerator):
+        return config_of(value)
+    if isinstance(value, Tensor):
+        return value.numpy().tolist()
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
-# ---------------------------------------------------------------------------- draws
-
-# The standard deviation of a standard normal that is cut off at -2 and 2.
-_CUT = 0.87962566103423978
-
-
-def _uniform(shape: Sizes, low: float, high: float, seed: int | None) -> np.ndarray:
-    unit = generator(seed).random(shape, np.float32)
-    return unit * np.float32(high - low) + np.float32(low)
-
-
-def _uniform_around_0(shape: Sizes, stddev: float, seed: int | None) -> np.ndarray:
-    bound = math.sqrt(3.0) * stddev
-    return _uniform(shape, -bound, bound, seed)
-
-
-def _normal(shape: Sizes, stddev: float, seed: int | None) -> np.ndarray:
-    return generator(seed).standard_normal(shape, np.float32) * np.float32(stddev)
-
-
-def _truncated(shape: Sizes, stddev: float, seed: int | None) -> np.ndarray:
-    source = generator(seed)
-    draw = np.asarray(source.standard_normal(shape, np.float32))
-    while (outside := np.abs(draw) > 2.0).any():
-        draw[outside] = source.standard_normal(int(outside.sum()), np.float32)
-    return draw * np.float32(stddev)
-
-
-_COUNT: dict[str, Callable[[float, float], float]] = {
-    "fan_in": lambda fan_in, fan_out: fan_in,
-    "fan_out": lambda fan_in, fan_out: fan_out,
-    "fan_avg": lambda fan_in, fan_out: (fan_in + fan_out) / 2,
-}
-_DRAW: dict[str, Callable[[Sizes, float, int | None], np.ndarray]] = {
-    "truncated_normal": lambda shape, stddev, seed: _truncated(shape, stddev / _CUT, seed),
-    "untruncated_normal": _normal,
-    "uniform": _uniform_around_0,
-}
+Given = str | type[Initializer] | Initializer | np.ndarray | Callable[..., object] | Config
 
 
 # ---------------------------------------------------------------------------- rules
@@ -107,28 +101,44 @@ class Ones(Initializer):
 @final
 @dataclass(frozen=True)
 class Constant(Initializer):
-    """w = value."""
+    """w = value: a number, or an array that is broadcast to the shape."""
 
-    value: float = 0.0
+    value: float | np.ndarray | Sequence[object] = 0.0
 
     def draw(self, shape: Sizes) -> np.ndarray:
-        return np.full(shape, self.value, np.float32)
+        return np.full(shape, self.value)
 
 
 @final
 @dataclass(frozen=True)
 class Custom(Initializer):
-    """w = function(shape): a function of the user in the place of a rule."""
+    """w = function(shape), or function(shape, dtype=...): a function in the place of a rule."""
 
-    function: Callable[[Sizes], object]
+    function: Callable[..., object]
+
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> np.ndarray:
+        kind = as_dtype(dtype or floatx())
+        takes_dtype = "dtype" in inspect.signature(self.function).parameters
+        options = {"dtype": kind.name} if takes_dtype else {}
+        values = np.asarray(self.function(tuple(shape), **options)).astype(kind.numpy)
+        return _of_shape(values, tuple(shape))
+
+
+@final
+class Values(Initializer):
+    """w = these values, for the one shape that they have."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
 
     def draw(self, shape: Sizes) -> np.ndarray:
-        values = np.asarray(self.function(shape))
-        if values.shape != shape:
-            raise ArgumentError(
-                "an initializer gave another shape", received=values.shape, expected=shape
-            )
-        return values
+        return _of_shape(self.values, shape)
+
+
+def _of_shape(values: np.ndarray, shape: Sizes) -> np.ndarray:
+    if values.shape != shape:
+        raise ShapeError("an initializer gave another shape", received=values.shape, expected=shape)
+    return values
 
 
 @final
@@ -138,10 +148,10 @@ class RandomUniform(Initializer):
 
     minval: float = -0.05
     maxval: float = 0.05
-    seed: int | None = None
+    seed: Seed = None
 
     def draw(self, shape: Sizes) -> np.ndarray:
-        return _uniform(shape, self.minval, self.maxval, self.seed)
+        return uniform(shape, self.minval, self.maxval, self.seed)
 
 
 @final
@@ -151,10 +161,10 @@ class RandomNormal(Initializer):
 
     mean: float = 0.0
     stddev: float = 0.05
-    seed: int | None = None
+    seed: Seed = None
 
     def draw(self, shape: Sizes) -> np.ndarray:
-        return _normal(shape, self.stddev, self.seed) + np.float32(self.mean)
+        return normal(shape, self.stddev, self.seed) + np.float32(self.mean)
 
 
 @final
@@ -164,10 +174,10 @@ class TruncatedNormal(Initializer):
 
     mean: float = 0.0
     stddev: float = 0.05
-    seed: int | None = None
+    seed: Seed = None
 
     def draw(self, shape: Sizes) -> np.ndarray:
-        return _truncated(shape, self.stddev, self.seed) + np.float32(self.mean)
+        return truncated(shape, self.stddev, self.seed) + np.float32(self.mean)
 
 
 @final
@@ -175,25 +185,28 @@ class TruncatedNormal(Initializer):
 class VarianceScaling(Initializer):
     """Var(w) = scale / n; see the top of this file.
 
-    `mode` is fan_in, fan_out or fan_avg; `distribution` is truncated_normal, untruncated_normal or
-    uniform.
+    `mode` is fan_in, fan_out or fan_avg; `distribution` is truncated_normal (or normal),
+    untruncated_normal or uniform. `input_axes` and `output_axes` say which axes of the shape are
+    inputs and outputs, where they are not the last two.
     """
 
     scale: float = 1.0
     mode: str = "fan_in"
     distribution: str = "truncated_normal"
-    seed: int | None = None
+    seed: Seed = None
+    input_axes: Sequence[int] | None = None
+    output_axes: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         if self.scale <= 0:
             raise ArgumentError("the scale of a variance is positive", received=self.scale)
-        find("mode of variance scaling", _COUNT, self.mode)
-        find("distribution of variance scaling", _DRAW, self.distribution)
+        find("mode of variance scaling", COUNT, self.mode)
+        find("distribution of variance scaling", DRAW, self.distribution)
 
     def draw(self, shape: Sizes) -> np.ndarray:
-        count = find("mode", _COUNT, self.mode)(*fans(shape))
-        stddev = math.sqrt(self.scale / max(count, 1.0))
-        return find("distribution", _DRAW, self.distribution)(shape, stddev, self.seed)
+        counts = compute_fans(shape, self.input_axes, self.output_axes)
+        stddev = math.sqrt(self.scale / max(find("mode", COUNT, self.mode)(*counts), 1.0))
+        return find("distribution", DRAW, self.distribution)(shape, stddev, self.seed)
 
 
 @dataclass(frozen=True)
@@ -201,10 +214,13 @@ class AbstractScaled(Initializer):
     """A variance scaling of fixed scale, mode and distribution."""
 
     rule: ClassVar[VarianceScaling]
-    seed: int | None = None
+    seed: Seed = None
+    input_axes: Sequence[int] | None = None
+    output_axes: Sequence[int] | None = None
 
     def draw(self, shape: Sizes) -> np.ndarray:
-        return replace(self.rule, seed=self.seed).draw(shape)
+        axes = {"input_axes": self.input_axes, "output_axes": self.output_axes}
+        return replace(self.rule, seed=self.seed, **axes).draw(shape)
 
 
 @final
@@ -255,7 +271,7 @@ class Orthogonal(Initializer):
     """gain times a matrix with orthonormal rows or columns (Saxe et al. 2014)."""
 
     gain: float = 1.0
-    seed: int | None = None
+    seed: Seed = None
 
     def draw(self, shape: Sizes) -> np.ndarray:
         if len(shape) < 2:
@@ -283,7 +299,7 @@ class Identity(Initializer):
 
 # fmt: off
 BY_NAME: dict[str, type[Initializer]] = {
-    "zeros": Zeros, "ones": Ones, "constant": Constant,
+    "zeros": Zeros, "ones": Ones, "zero": Zeros, "one": Ones, "constant": Constant,
     "random_uniform": RandomUniform, "random_normal": RandomNormal,
     "uniform": RandomUniform, "normal": RandomNormal, "truncated_normal": TruncatedNormal,
     "variance_scaling": VarianceScaling,
@@ -291,29 +307,42 @@ BY_NAME: dict[str, type[Initializer]] = {
     "he_uniform": HeUniform, "he_normal": HeNormal,
     "lecun_uniform": LecunUniform, "lecun_normal": LecunNormal,
     "orthogonal": Orthogonal, "identity": Identity,
+    "orthogonal_initializer": Orthogonal, "identity_initializer": Identity,
 }
 # fmt: on
 
+zeros, ones, constant, identity, orthogonal = Zeros, Ones, Constant, Identity, Orthogonal
+random_uniform, random_normal, truncated_normal = RandomUniform, RandomNormal, TruncatedNormal
+glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
+he_uniform, he_normal = HeUniform, HeNormal
+lecun_uniform, lecun_normal = LecunUniform, LecunNormal
+variance_scaling = VarianceScaling
 
-def get(given: Given) -> Initializer:
-    """The initializer meant by a name, class, object, config, or function of a shape."""
+
+@overload
+def get(given: None) -> None: ...
+@overload
+def get(given: Given) -> Initializer: ...
+def get(given: Given | None) -> Initializer | None:
+    """The initializer meant by a name, class, object, config, array, or function of a shape."""
     if given is None:
-        return Zeros()
+        return None
+    if isinstance(given, np.ndarray | np.generic | Tensor):
+        return Values(given.numpy() if isinstance(given, Tensor) else np.asarray(given))
     if callable(given) and not isinstance(given, type | Initializer):
         return Custom(given)
     return resolve("initializer", BY_NAME, given, Initializer)
 
 
-def fans(shape: Sizes) -> tuple[float, float]:
-    """How many inputs one output sees, and how many outputs one input reaches.
+def serialize(initializer: Initializer) -> dict[str, object]:
+    """The class and the arguments of an initializer, as `deserialize` takes them."""
+    return config_of(initializer)
 
-    The last two axes of a kernel are inputs and outputs; the axes before them are its window.
 
-    >>> fans((3, 3, 16, 32))
-    (144.0, 288.0)
+def deserialize(config: Config, custom_objects: Mapping[str, type] | None = None) -> Initializer:
+    """The initializer of a config; `custom_objects` are classes of your own, by name.
+
+    >>> deserialize(serialize(HeNormal(seed=3))).seed
+    3
     """
-    if len(shape) < 2:
-        size = float(shape[0]) if shape else 1.0
-        return size, size
-    window = math.prod(shape[:-2])
-    return float(window * shape[-2]), float(window * shape[-1])
+    return resolve("initializer", {**BY_NAME, **(custom_objects or {})}, config, Initializer)

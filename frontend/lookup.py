@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
-from typing import Protocol, TypeGuard, TypeVar, cast, runtime_checkable
+from typing import Protocol, Self, TypeGuard, TypeVar, cast, runtime_checkable
 
-from graphc.errors import ArgumentError, UnknownNameError
+from graphc.errors import ArgumentError, NotSupportedError, UnknownNameError
 
 T = TypeVar("T")
 Config = Mapping[str, object]
@@ -46,14 +47,42 @@ def resolve(
     if isinstance(given, type) and issubclass(given, base):
         return given()
     if isinstance(given, Mapping) and "class_name" in given:
-        options = cast(dict[str, object], given.get("config", {}))
-        return find(kind, table, str(given["class_name"]))(**options)
+        options = cast(Config, given.get("config", {}))
+        return made(find(kind, table, str(given["class_name"])), options)
     raise ArgumentError(
         f"not a {kind}",
         received=repr(given),
         expected=f"a name, a class, or an object of {base.__name__}",
         fix=f"names are {', '.join(table)}",
     )
+
+
+def made(kind: type[T], options: Config) -> T:
+    """The object of a class with these arguments; by its `from_config` if it has one."""
+    if issubclass(kind, FromConfig):
+        return kind.from_config(dict(options))
+    return kind(**options)
+
+
+def own_arguments(value: object) -> dict[str, object]:
+    """The arguments that make an object again: its attributes that are called like them.
+
+    Raises:
+        NotSupportedError: an argument without a default that no attribute is called like.
+    """
+    found = vars(value)
+    parameters = inspect.signature(type(value)).parameters.values()
+    plain = [
+        p for p in parameters if p.kind is not p.VAR_KEYWORD and p.kind is not p.VAR_POSITIONAL
+    ]
+    lost = [p.name for p in plain if p.name not in found and p.default is p.empty]
+    if lost:
+        raise NotSupportedError(
+            f"{type(value).__name__} does not know the arguments that make it again",
+            received=f"no attribute called {', '.join(lost)}",
+            fix="store each argument of __init__ in an attribute of its name, or define get_config",
+        )
+    return {p.name: found[p.name] for p in plain if p.name in found}
 
 
 @runtime_checkable
@@ -70,11 +99,24 @@ def is_configurable(value: object) -> TypeGuard[Configurable]:
     return isinstance(value, Configurable) and not isinstance(value, type)
 
 
-def as_config(value: Configurable | None) -> Config | None:
+@runtime_checkable
+class FromConfig(Protocol):
+    """A class that makes objects from what their `get_config` gave."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, object]) -> Self:
+        """An object from its arguments."""
+        ...
+
+
+def config_of(value: Configurable) -> dict[str, object]:
     """What `resolve` makes the object from again."""
-    if value is None:
-        return None
     return {"class_name": type(value).__name__, "config": value.get_config()}
+
+
+def as_config(value: Configurable | None) -> Config | None:
+    """The same, with None for None."""
+    return None if value is None else config_of(value)
 
 
 def _plain(name: str) -> str:

@@ -1,69 +1,140 @@
 """Penalties on weights or activities, added to the loss. There is no factor 1/2, as in Keras.
 
-l1:  factor * sum |w|        l2:  factor * sum w**2
+l1:  factor * sum |w|        l2:  factor * sum w**2        orthogonal:  rows or columns at an angle
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import final
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Self, final
 
-from graphc.errors import ArgumentError
+import numpy as np
+
+from graphc.errors import ArgumentError, NotSupportedError, ShapeError
 from graphc.ir.node import Tensor
-from graphc.ops import elementwise, reduce
+from graphc.ops import convert, elementwise, leaf, reduce
+from graphc.ops.convert import TensorLike
+from graphc.ops.matmul import matmul
+from graphc.ops.movement import transpose
+from graphc.ops.normalization import l2_normalize
 
-from .lookup import Config, resolve
+from .eager import eager_on_arrays
+from .lookup import Config, config_of, own_arguments, resolve
 
 
-@dataclass(frozen=True)
 class Regularizer:
-    """A function of a tensor that gives a scalar penalty."""
+    """A function of a tensor that gives a scalar penalty; a subclass says it in `__call__`."""
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: TensorLike) -> Tensor:
         """The penalty of x."""
-        raise ArgumentError(f"{type(self).__name__} has no formula", fix="define __call__(x)")
+        raise NotSupportedError(f"{type(self).__name__} has no formula", fix="define __call__(x)")
 
     def get_config(self) -> dict[str, object]:
         """The arguments that make this regularizer again."""
-        return asdict(self)
+        return own_arguments(self)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, object]) -> Self:
+        """A regularizer from what `get_config` gave."""
+        return cls(**config)
 
 
-Given = str | type[Regularizer] | Regularizer | Callable[..., Tensor] | Config | None
+Given = str | type[Regularizer] | Regularizer | Callable[..., TensorLike] | Config | None
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class L1L2(Regularizer):
-    """l1 * sum |w| + l2 * sum w**2."""
+    """l1 * sum |w| + l2 * sum w**2.
 
-    l1: float = 0.0
-    l2: float = 0.0
+    >>> round(float(L1L2(l1=0.1, l2=0.01)([[1.0, -2.0]])), 6)
+    0.35
+    """
 
-    def __call__(self, x: Tensor) -> Tensor:
-        return elementwise.add(_magnitudes(x, self.l1), _squares(x, self.l2))
+    l1: float | None = 0.0
+    l2: float | None = 0.0
+
+    def __post_init__(self) -> None:
+        self.l1 = validate_float_arg(0.0 if self.l1 is None else self.l1, "l1")
+        self.l2 = validate_float_arg(0.0 if self.l2 is None else self.l2, "l2")
+
+    @eager_on_arrays
+    def __call__(self, x: TensorLike) -> Tensor:
+        return _magnitudes(x, self.l1) + _squares(x, self.l2)
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class L1(Regularizer):
-    """l1 * sum |w|."""
+    """l1 * sum |w| (Tibshirani 1996): small weights become 0.
 
-    l1: float = 0.01
+    >>> round(float(L1(0.01)([[1.0, 2.0], [3.0, 4.0]])), 6)
+    0.1
+    """
 
-    def __call__(self, x: Tensor) -> Tensor:
+    l1: float | None = 0.01
+
+    def __post_init__(self) -> None:
+        self.l1 = validate_float_arg(0.01 if self.l1 is None else self.l1, "l1")
+
+    @eager_on_arrays
+    def __call__(self, x: TensorLike) -> Tensor:
         return _magnitudes(x, self.l1)
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class L2(Regularizer):
-    """l2 * sum w**2."""
+    """l2 * sum w**2 (Krogh and Hertz 1992): all weights become smaller.
 
-    l2: float = 0.01
+    >>> round(float(L2(1e-4)([[1.0, 2.0], [3.0, 4.0]])), 6)
+    0.003
+    """
 
-    def __call__(self, x: Tensor) -> Tensor:
+    l2: float | None = 0.01
+
+    def __post_init__(self) -> None:
+        self.l2 = validate_float_arg(0.01 if self.l2 is None else self.l2, "l2")
+
+    @eager_on_arrays
+    def __call__(self, x: TensorLike) -> Tensor:
         return _squares(x, self.l2)
+
+
+@final
+@dataclass(unsafe_hash=True)
+class OrthogonalRegularizer(Regularizer):
+    """factor * the mean over all pairs of rows (or columns) of |cosine of the angle between them|.
+
+    The weight is a matrix; `mode` is "rows" or "columns".
+
+    >>> rows = [[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]
+    >>> round(float(OrthogonalRegularizer(0.3)(rows)), 6)
+    0.1
+    """
+
+    factor: float = 0.01
+    mode: str = "rows"
+
+    def __post_init__(self) -> None:
+        self.factor = validate_float_arg(self.factor, "factor")
+        if self.mode not in ("rows", "columns"):
+            raise ArgumentError("no such mode", received=self.mode, expected="rows or columns")
+
+    @eager_on_arrays
+    def __call__(self, x: TensorLike) -> Tensor:
+        w = convert.as_tensor(x)
+        if w.ndim != 2:
+            raise ShapeError("an orthogonal weight is a matrix", received=w.shape)
+        rows = l2_normalize(w if self.mode == "rows" else transpose(w), 1)
+        count = rows.shape[0]
+        assert isinstance(count, int), "weights have known sizes"
+        cosines = elementwise.abs(matmul(rows, transpose(rows)))
+        others = leaf.constant(1 - np.eye(count), w.dtype)
+        # Each pair is there twice.
+        return self.factor * reduce.sum(cosines * others) / (count * (count - 1))
 
 
 @final
@@ -71,28 +142,20 @@ class L2(Regularizer):
 class Custom(Regularizer):
     """A function of the user in the place of a formula."""
 
-    function: Callable[..., Tensor]
+    function: Callable[..., TensorLike]
 
-    def __call__(self, x: Tensor) -> Tensor:
-        return self.function(x)
-
-
-def l1(l1: float = 0.01) -> L1:
-    """l1 * sum |w|."""
-    return L1(l1)
+    def __call__(self, x: TensorLike) -> Tensor:
+        return convert.as_tensor(self.function(x))
 
 
-def l2(l2: float = 0.01) -> L2:
-    """l2 * sum w**2."""
-    return L2(l2)
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
-
-def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
-    """l1 * sum |w| + l2 * sum w**2."""
-    return L1L2(l1, l2)
-
-
-BY_NAME: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
+BY_NAME: dict[str, type[Regularizer]] = {
+    "l1": L1,
+    "l2": L2,
+    "l1_l2": L1L2,
+    "orthogonal_regularizer": OrthogonalRegularizer,
+}
 
 
 def get(given: Given) -> Regularizer | None:
@@ -104,9 +167,30 @@ def get(given: Given) -> Regularizer | None:
     return resolve("regularizer", BY_NAME, given, Regularizer)
 
 
-def _magnitudes(x: Tensor, factor: float) -> Tensor:
-    return elementwise.mul(reduce.sum(elementwise.abs(x)), factor)
+def serialize(regularizer: Regularizer) -> dict[str, object]:
+    """The class and the arguments of a regularizer, as `deserialize` takes them."""
+    return config_of(regularizer)
 
 
-def _squares(x: Tensor, factor: float) -> Tensor:
-    return elementwise.mul(reduce.sum(elementwise.square(x)), factor)
+def deserialize(config: Config, custom_objects: Mapping[str, type] | None = None) -> Regularizer:
+    """The regularizer of a config; `custom_objects` are classes of your own, by name.
+
+    >>> deserialize(serialize(L2(0.5)))
+    L2(l2=0.5)
+    """
+    return resolve("regularizer", {**BY_NAME, **(custom_objects or {})}, config, Regularizer)
+
+
+def validate_float_arg(value: object, name: str) -> float:
+    """The factor of a penalty as a float; ArgumentError unless it is finite and not negative."""
+    if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise ArgumentError(f"{name} is a finite number, not negative", received=repr(value))
+    return float(value)
+
+
+def _magnitudes(x: TensorLike, factor: float | None) -> Tensor:
+    return reduce.sum(elementwise.abs(x)) * factor
+
+
+def _squares(x: TensorLike, factor: float | None) -> Tensor:
+    return reduce.sum(elementwise.square(x)) * factor

@@ -6,6 +6,9 @@ made of a seed and a counter that is a variable, so that saving it resumes the s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Self
+
 import numpy as np
 
 from graphc import dtypes
@@ -29,8 +32,10 @@ def next_seed() -> int:
     return int(child.generate_state(1, np.uint64)[0])
 
 
-def generator(seed: int | None = None) -> np.random.Generator:
-    """NumPy's generator for a seed, or for the next seed of the process."""
+def generator(seed: int | SeedGenerator | None = None) -> np.random.Generator:
+    """NumPy's generator for a seed, for the next of a sequence, or for the next of the process."""
+    if isinstance(seed, SeedGenerator):
+        return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed.take())))
     return np.random.Generator(np.random.Philox(next_seed() if seed is None else seed))
 
 
@@ -41,7 +46,7 @@ class SeedGenerator:
     """
 
     def __init__(self, seed: int | None = None, *, name: str = "seed_generator") -> None:
-        self.seed = next_seed() if seed is None else seed
+        self.seed, self.name = next_seed() if seed is None else seed, name
         self.state: Variable = variable(
             0, dtypes.uint32, name=f"{name}/seed_generator_state", trainable=False
         )
@@ -53,3 +58,18 @@ class SeedGenerator:
         key = random.fold_in(random.key(self.seed), count)
         effects.update(self.state, elementwise.add(count, 1))
         return key
+
+    def take(self) -> tuple[int, int]:
+        """The seed and the present number, for drawing on the host; the number goes up by one."""
+        number = int(self.state.storage)
+        self.state.assign(np.uint32(number + 1))
+        return self.seed, number
+
+    def get_config(self) -> dict[str, object]:
+        """The arguments that make a sequence from its beginning."""
+        return {"seed": self.seed, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, object]) -> Self:
+        """A sequence from what `get_config` gave."""
+        return cls(**config)  # pyright: ignore[reportArgumentType]

@@ -116,15 +116,14 @@ class Layer(Holder):
         weight begins as glorot_uniform says and has no rules.
         """
         declared = self.weight_rules.declared.get(rules or name)
-        start = initializer or (declared.initializer if declared else "glorot_uniform")
+        start = initializer or (declared.initializer if declared else None) or "glorot_uniform"
         value = initializers.get(start)(tuple(shape or ()), dtype or self.dtype)
         weight = variable(value, name=f"{self.name}/{name}", trainable=trainable)
         penalty = regularizers.get(regularizer) or (declared.regularizer if declared else None)
         if penalty is not None:
             self.weight_rules.regularizers[weight] = penalty
         rule = constraints.get(constraint) or (declared.constraint if declared else None)
-        if rule is not None:
-            self.weight_rules.constraints[weight] = rule
+        weight.constraint = rule
         return weight
 
     def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor]) -> Tensor | None:
@@ -211,9 +210,9 @@ class Layer(Holder):
         return [r(w) for p in parts_of(self) for w, r in p.weight_rules.regularizers.items()]
 
     @property
-    def weight_constraints(self) -> dict[Variable, constraints.Constraint]:
+    def weight_constraints(self) -> dict[Variable, Callable[[Tensor], Tensor]]:
         """The constraints of all weights that have one."""
-        return {w: c for p in parts_of(self) for w, c in p.weight_rules.constraints.items()}
+        return {w: w.constraint for w in self.weights if w.constraint is not None}
 
     # ------------------------------------------------------------------------ description
 

@@ -32,10 +32,9 @@ class Rules:
 
 @dataclass(slots=True)
 class WeightRules:
-    """Penalties and constraints of a layer's own weights; rules of those that are to be made."""
+    """Penalties of a layer's own weights; rules of those that are to be made."""
 
     regularizers: dict[Variable, regularizers.Regularizer] = field(default_factory=dict)
-    constraints: dict[Variable, constraints.Constraint] = field(default_factory=dict)
     declared: dict[str, Rules] = field(default_factory=dict)
 
 

@@ -1,26 +1,68 @@
-"""Optimizers by class and name; one file per algorithm."""
+"""Optimizers by class and name; one file per algorithm, schedules in a folder of their own."""
 
 from __future__ import annotations
 
-from graphc.frontend.lookup import Config, resolve
+from typing import overload
 
-from .adam import Adam
-from .optimizer import Optimizer, Step
+from graphc.frontend.lookup import Config, config_of, resolve
+
+from . import schedules
+from .adafactor import Adafactor
+from .adagrad import Adadelta, Adagrad
+from .adam import Adam, AdamW
+from .adamax import Adamax
+from .ftrl import Ftrl
+from .lamb import Lamb
+from .lion import Lion
+from .loss_scale import LossScaleOptimizer
+from .nadam import Nadam
+from .optimizer import Optimizer
 from .rmsprop import RMSprop
 from .sgd import SGD
+from .step import Step
+from .table import BY_NAME, deserialize
 
 Given = str | type[Optimizer] | Optimizer | Config
 
-BY_NAME: dict[str, type[Optimizer]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam}
+BY_NAME["lossscaleoptimizer"] = LossScaleOptimizer
 
 
-def get(given: Given) -> Optimizer:
-    """The optimizer meant by a name, a class, an object or a config.
+@overload
+def get(given: None) -> None: ...
+@overload
+def get(given: Given) -> Optimizer: ...
+def get(given: Given | None) -> Optimizer | None:
+    """The optimizer meant by a name, a class, an object or a config; None for None.
 
     >>> type(get("adam")).__name__
     'Adam'
     """
-    return resolve("optimizer", BY_NAME, given, Optimizer)
+    return None if given is None else resolve("optimizer", BY_NAME, given, Optimizer)
 
 
-__all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "Step", "get"]
+def serialize(optimizer: Optimizer) -> dict[str, object]:
+    """The class and the arguments of an optimizer, as `deserialize` takes them."""
+    return config_of(optimizer)
+
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "LossScaleOptimizer",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "Step",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]

@@ -1,17 +1,19 @@
-"""Adam: steps of about the learning rate, by the gradient's running mean and magnitude."""
+"""Adam and AdamW: steps of about the learning rate, by running means of gradients."""
 
 from __future__ import annotations
 
-from typing import final
+from typing import Unpack, final
 
+from graphc.errors import ArgumentError
 from graphc.ir.node import Tensor
-from graphc.ops import elementwise
-from graphc.ops.elementwise import add, div, maximum, mul, sqrt, square, sub
+from graphc.ops.elementwise import maximum, sqrt, square
 
-from .optimizer import Optimizer, State, Step
+from .optimizer import Optimizer
+from .options import Common, Options
+from .rate import GivenRate
+from .step import State, Step
 
 
-@final
 class Adam(Optimizer):
     """Adam (Kingma and Ba 2015, the form at the end of section 2), at step t = 1, 2, ...
 
@@ -21,36 +23,57 @@ class Adam(Optimizer):
 
     With amsgrad the largest v so far takes the place of v in the last line (Reddi et al. 2018).
     The state is m, v and that largest v.
+
+    >>> from graphc.ops.variable import variable
+    >>> w = variable([1.0], name="doctest_w")
+    >>> _ = Adam(0.1).apply_gradients([([3.0], w)])
+    >>> round(float(w.numpy()[0]), 4)
+    0.9
     """
 
+    slots = ("momentum", "velocity")
+
     def __init__(
-        self, learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
-        epsilon: float = 1e-7, amsgrad: bool = False, decay: float = 0.0, *,
-        lr: float | None = None, name: str | None = None,
+        self, learning_rate: GivenRate = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
+        epsilon: float = 1e-7, amsgrad: bool = False, **options: Unpack[Options],
     ) -> None:  # fmt: skip
-        super().__init__(learning_rate, lr=lr, decay=decay, name=name)
+        super().__init__(learning_rate, **options)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
         self.amsgrad = amsgrad
-        self.slots = ("momentum", "velocity", *(["velocity_hat"] if amsgrad else []))
+        self.more_slots = ("velocity_hat",) if amsgrad else ()
 
     def update(
         self, gradient: Tensor, parameter: Tensor, state: State, step: Step
     ) -> tuple[Tensor, State]:
-        m, v = state["momentum"], state["velocity"]
-        m = add(m, mul(sub(gradient, m), 1.0 - self.beta_1))
-        v = add(v, mul(sub(square(gradient), v), 1.0 - self.beta_2))
+        m, v, t = state["momentum"], state["velocity"], step.number
+        m = m + (1 - self.beta_1) * (gradient - m)
+        v = v + (1 - self.beta_2) * (square(gradient) - v)
         new = {"momentum": m, "velocity": v}
         if self.amsgrad:
             v = new["velocity_hat"] = maximum(state["velocity_hat"], v)
-        scaled = div(mul(m, self._corrected(step)), add(sqrt(v), self.epsilon))
-        return sub(parameter, scaled), new
+        rate = step.rate * sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        return parameter - rate * m / (sqrt(v) + self.epsilon), new
 
-    def _corrected(self, step: Step) -> Tensor:
-        """The rate that makes up for means that began at 0."""
-        first = sub(1.0, elementwise.pow(self.beta_1, step.number))
-        second = sub(1.0, elementwise.pow(self.beta_2, step.number))
-        return div(mul(step.rate, sqrt(second)), first)
 
-    def get_config(self) -> dict[str, object]:
-        own = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-        return {**super().get_config(), **own, "amsgrad": self.amsgrad}
+@final
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2).
+
+        w = w - rate * weight_decay * w,      then Adam
+
+    >>> from graphc.ops.variable import variable
+    >>> w = variable([2.0], name="doctest_w")
+    >>> _ = AdamW(1.0, weight_decay=0.004).apply_gradients([([0.0], w)])
+    >>> round(float(w.numpy()[0]), 6)
+    1.992
+    """
+
+    def __init__(
+        self, learning_rate: GivenRate = 0.001, weight_decay: float = 0.004, beta_1: float = 0.9,
+        beta_2: float = 0.999, epsilon: float = 1e-7, amsgrad: bool = False,
+        **options: Unpack[Common],
+    ) -> None:  # fmt: skip
+        if weight_decay is None:
+            raise ArgumentError("AdamW has a weight_decay", received=None, fix="use Adam without")
+        given = Options(**options, weight_decay=weight_decay)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, **given)

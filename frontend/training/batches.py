@@ -6,6 +6,7 @@ dtypes stay, so images may be uint8 and labels any integers.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -68,11 +69,14 @@ def examples(x: object, y: object = None) -> Examples:
     return Examples(inputs, targets, counts.pop())  # pyright: ignore
 
 
-def paced(count: int, size: int, seconds: float) -> Iterator[tuple[slice, int]]:
-    """All rows as parts of whole batches, and how many; each part takes about so many seconds."""
+def paced(
+    count: int, size: int, seconds: float, most: int = sys.maxsize
+) -> Iterator[tuple[slice, int]]:
+    """All rows as parts of whole batches, and how many; each part takes about so many seconds, and
+    has at most so many batches."""
     start, batches = 0, 1 if isfinite(seconds) else -(-count // size)
     while start < count:
-        begin = time.perf_counter()
+        begin, batches = time.perf_counter(), min(batches, most)
         stop = min(start + batches * size, count)
         yield slice(start, stop), -(-(stop - start) // size)
         start = stop

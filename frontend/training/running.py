@@ -8,6 +8,7 @@ import numpy as np
 
 from graphc.compiler import function
 from graphc.frontend.eager import eager
+from graphc.ir.mode import evaluating_with
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree, leaves, like, tree_map
 from graphc.ops import convert, leaf
@@ -33,8 +34,10 @@ def compiled(
     """The step as a native function that runs for many batches in one call; `data` shows the form
     of its arguments."""
     names = iter(f"{'xy'[i]}{n}" for i, d in enumerate(data) for n in range(len(leaves(d))))
-    inputs = [tree_map(lambda a: _placeholder(a, next(names)), d) for d in data]
-    outputs, updates = build(*inputs)
+    # Also inside gx.eager() the step is a graph.
+    with evaluating_with(None):
+        inputs = [tree_map(lambda a: _placeholder(a, next(names)), d) for d in data]
+        outputs, updates = build(*inputs)
     flat = [t for tree in inputs for t in leaves(tree)]
     # Gradients of normalisations need two passes over memory instead of three with fast_math.
     run = function(

@@ -56,12 +56,9 @@ def train_step(model: Layer, objective: Objective, x: Inputs, y: Tensor) -> tupl
         raise ModeError(
             f"{model.name} has no weights to train", fix="set trainable = True, or use evaluate"
         )
-    gradients = leaves(grad(total, tuple(weights)))
+    gradients = leaves(grad(objective.optimizer.scale_loss(total), tuple(weights)))
     with in_role("update"):
         new = objective.optimizer.updates(zip(gradients, weights))
-        for weight, constraint in model.weight_constraints.items():
-            if weight in new:
-                new[weight] = constraint(new[weight])
         means, totals = objective.measure(y, predictions, total)
     return means, {**effects.updates, **new, **totals}
 

@@ -15,7 +15,7 @@ from graphc.frontend.seeds import generator
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree, leaves, like
 
-from .batches import Arrays, Examples, paced, rows_of
+from .batches import Arrays, Examples, count_of, paced, rows_of
 from .history import History
 from .progress import Progress, progress
 from .running import Build, Run, compiled, interpreted, signature
@@ -66,6 +66,7 @@ class Trainer:
                 numbers |= {f"val_{name}": value for name, value in tested.items()}
             shown.finish(numbers)
             history.add(epoch, numbers, seconds)
+        self._objective().optimizer.finalize_variable_values(self.model.trainable_weights)
         return history
 
     def evaluate(self, data: Examples, batch_size: int, verbose: int | str) -> dict[str, float]:
@@ -101,8 +102,8 @@ class Trainer:
         """One pass over the data: the only place where steps follow one another."""
         means = self._objective().means
         means.reset()
-        arrays = (data.inputs, data.targets)
-        for rows, batches in paced(data.count, size, shown.seconds):
+        arrays, most = (data.inputs, data.targets), self._objective().optimizer.steps_at_once
+        for rows, batches in paced(data.count, size, shown.seconds, most):
             if order is None:
                 numbers = step(tuple(rows_of(a, rows) for a in arrays), size, None)
             else:
@@ -111,7 +112,16 @@ class Trainer:
         return means.values()
 
     def _train(self, data: Examples) -> Run:
-        return self._measured("train", train_step, data)
+        step, optimizer = self._measured("train", train_step, data), self._objective().optimizer
+
+        def run(
+            arrays: tuple[Arrays, ...], size: int, order: np.ndarray | None
+        ) -> Tree[np.ndarray]:
+            count = count_of(arrays) if order is None else len(order)
+            optimizer.prepare(-(-count // size))
+            return step(arrays, size, order)
+
+        return run
 
     def _test(self, data: Examples) -> Run:
         return self._measured("test", test_step, data)
@@ -148,7 +158,8 @@ class Trainer:
         return found
 
     def _key(self, kind: str, arguments: tuple[Arrays, ...]) -> object:
-        return kind, signature(*arguments), tuple(map(id, self.model.trainable_weights))
+        source = self.objective.optimizer.source if self.objective else None
+        return kind, signature(*arguments), id(source), tuple(map(id, self.model.trainable_weights))
 
     def _objective(self) -> Objective:
         if self.objective is None:

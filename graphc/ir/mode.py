@@ -1,7 +1,8 @@
 """Static or eager: whether nodes are only built or also computed at once.
 
 The core knows no backend: eager mode holds a function from a node and its input values to its
-output values. Building a region is counted here too, because its parameters are named by depth.
+output values. Building a region is counted here too, because its parameters are named by depth;
+and whoever traces Python's own `if`s (ops/paths.py) decides here how they turn out.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from .node import Attrs, Node, Op, Tensor, apply
 
 Evaluate = Callable[[Node, Sequence[np.ndarray]], Sequence[np.ndarray]]
 
+Decide = Callable[[Tensor], bool]
+
 _evaluate: ContextVar[Evaluate | None] = ContextVar("eager evaluator", default=None)
+_decide: ContextVar[Decide | None] = ContextVar("who decides conditions", default=None)
 _depth: ContextVar[int] = ContextVar("region depth", default=0)
 
 
@@ -51,6 +55,22 @@ def build(op: Op, inputs: tuple[Tensor, ...], attrs: Attrs) -> tuple[Tensor, ...
         for tensor, value in zip(outputs, evaluate(outputs[0].node, values), strict=True):
             tensor._value = value
     return outputs
+
+
+@contextmanager
+def deciding_with(decide: Decide) -> Iterator[None]:
+    """Let this function say whether a symbolic condition holds, where Python asks."""
+    token = _decide.set(decide)
+    try:
+        yield
+    finally:
+        _decide.reset(token)
+
+
+def decided(condition: Tensor) -> bool | None:
+    """Whether a symbolic scalar is taken to be true; None if nobody decides."""
+    decide = _decide.get()
+    return decide(condition) if decide is not None and condition.shape == () else None
 
 
 def region_depth() -> int:

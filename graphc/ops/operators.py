@@ -11,6 +11,7 @@ import numpy as np
 from graphc import dtypes
 from graphc.errors import ArgumentError, DTypeError, ModeError, OutOfRangeError, ShapeError
 from graphc.ir.dim import Dim, Size
+from graphc.ir.mode import decided
 from graphc.ir.node import Tensor
 
 from . import convert, elementwise, index, matmul, movement, reduce
@@ -156,6 +157,8 @@ def _invert(x: Tensor) -> Tensor:
 
 def _truth(x: Tensor) -> bool:
     value = x.concrete()
+    if value is None and (answer := decided(x)) is not None:
+        return answer
     if value is None:
         raise ModeError(
             f"the symbolic tensor {x.name} has no truth value while building",

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 import numpy as np
 
 from graphc.dtypes import DTypeLike, as_dtype
 from graphc.errors import DTypeError, ShapeError
+from graphc.ir.mode import is_eager
 from graphc.ir.node import Tensor, apply
 
 from . import elementwise, leaf
@@ -25,13 +27,20 @@ _ALIGN = 64  # one cache line, and the widest vector register
 class Variable(Tensor):
     """A tensor with a value that lasts between calls; made by `variable`."""
 
-    __slots__ = ("_snapshot", "storage", "trainable", "version")
+    __slots__ = ("_snapshot", "constraint", "storage", "trainable", "version")
 
     storage: np.ndarray
     trainable: bool
+    constraint: Callable[[Tensor], Tensor] | None
+    """What optimizers apply to each new value."""
     version: int
     """Another number after every change, never one that was there before."""
     _snapshot: Tensor | None
+
+    @property
+    def value(self) -> Tensor:
+        """The tensor to compute with: in eager mode the present value, else the variable."""
+        return self.for_eager() if is_eager() else self
 
     def numpy(self) -> np.ndarray:
         """A copy of the present value."""
@@ -105,6 +114,7 @@ def variable(
         node = apply(leaf.variable_op, (), attrs)
         result = _named[label] = node.adopt(Variable(node, 0))
     result.storage, result.trainable = _aligned(array), trainable
+    result.constraint = None
     result.changed()
     return result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, ShapeError
 from graphc.frontend import initializers
 from graphc.frontend.initializers import BY_NAME, VarianceScaling, get
 
@@ -61,7 +61,7 @@ def test_seeds():
 def test_errors():
     with pytest.raises(ArgumentError, match="positive"):
         VarianceScaling(scale=0)
-    with pytest.raises(ArgumentError, match="another shape"):
+    with pytest.raises(ShapeError, match="another shape"):
         get(lambda shape: np.zeros(3))((2, 2))
     with pytest.raises(ArgumentError, match="not a initializer"):
         get(3)

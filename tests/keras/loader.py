@@ -30,7 +30,8 @@ SERVED = {
     "metrics": "graphc.frontend.metrics",
     "models": "graphc.frontend.models",
     "ops": "stand_ins.ops",
-    "optimizers": "graphc.frontend.optimizers",
+    "optimizers": "stand_ins.optimizers",
+    "random": "stand_ins.random",
     "regularizers": "graphc.frontend.regularizers",
     "testing": "stand_ins.testing",
     "utils": "graphc.frontend.utils",
@@ -86,7 +87,7 @@ def _is_module(name: str) -> bool:
     return path.is_dir() or path.with_suffix(".py").is_file()
 
 
-AREAS = {f"keras.src.{area}": module for area, module in SERVED.items()}
+AREAS = {f"{top}.{area}": m for top in ("keras", "keras.src") for area, m in SERVED.items()}
 
 
 class Finder(MetaPathFinder, Loader):

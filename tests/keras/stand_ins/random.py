@@ -1,0 +1,13 @@
+"""keras.src.random: draws and seeds of graphc under Keras's names."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import graphc as gx
+from graphc.frontend.seeds import SeedGenerator, generator  # noqa: F401
+from graphc.ir.node import Tensor
+
+
+def uniform(shape: object, minval: float = 0.0, maxval: float = 1.0, seed: object = None) -> Tensor:
+    return gx.as_tensor(generator(seed).uniform(minval, maxval, shape).astype(np.float32))
