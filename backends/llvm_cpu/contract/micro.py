@@ -86,9 +86,9 @@ class Sums:
                 values = self.step(self.moved_a(start[0], u, level.a), moved, values)
             return values
 
-        whole = f.mul(f.div(extent, unroll), unroll)
-        acc = f.loop(0, whole, unroll, several, typed, hint="k")
-        return f.loop(whole, extent, 1, one, [(self.type_, x) for x in acc], hint="k")
+        last = f.mul(f.div(extent, unroll), unroll)
+        acc = f.loop(0, last, unroll, several, typed, hint="k")
+        return f.loop(last, extent, 1, one, [(self.type_, x) for x in acc], hint="k")
 
     def products(self, nest: Sequence[Level]) -> float:
         """All products of these loops; infinity if that is not known."""
