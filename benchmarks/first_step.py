@@ -19,12 +19,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graphc.backends.llvm_cpu.host import available_cores
-
 from . import machine
 from .networks import WORKLOADS
 from .peers import OURS
-from .peers.environments import python_of
+from .peers.environments import add_peers, pythons_of
 from .peers.process import ROOT, Process
 from .record import RESULTS, kept, markdown
 
@@ -114,15 +112,9 @@ def printed(code: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.first_step", description=__doc__)
     parser.add_argument("workloads", nargs="*", default=["W2", "W5"])
-    parser.add_argument("--peers", default="torch,torch-cl")
-    parser.add_argument("--environments")
-    parser.add_argument("--python", action="append", default=[], metavar="PACKAGE=PYTHON")
-    parser.add_argument("--threads", type=int, default=available_cores())
-    parser.add_argument("--rounds", type=int, default=3)
+    add_peers(parser, "torch,torch-cl")
     given = parser.parse_args()
-    named = dict(pair.split("=", 1) for pair in given.python)
-    places = {n: python_of(n, named, given.environments) for n in [OURS, *given.peers.split(",")]}
-    pythons = {name: python for name, python in places.items() if python}
+    pythons = pythons_of(given)
     file = RESULTS / f"{machine.short_name()}-first-step.json"
     table = [["workload", "peer", "first step, s", "peak memory, MB"]]
     found: list[list[str]] = []
@@ -135,8 +127,8 @@ def main() -> None:
     page = (
         f"# The first training step\n\n{machine.described()}, {given.threads} threads\n\n"
         f"Seconds from process start to the end of the first step, and the most memory resident "
-        f"after some more: the shortest and the median of {given.rounds} fresh processes, in turn, "
-        f"all with the files of their framework in the system's cache.\n\n"
+        f"after some more. Of {given.rounds} fresh processes in turn, all with the files of their "
+        f"framework in the system's cache: the shortest time, and the median of memory.\n\n"
         f"{markdown(table)}\n\n{markdown(parts)}\n"
     )
     file.with_suffix(".md").write_text(page)

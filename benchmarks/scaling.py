@@ -16,12 +16,10 @@ from pathlib import Path
 import matplotlib
 from matplotlib import pyplot
 
-from graphc.backends.llvm_cpu.host import available_cores
-
 from . import machine
 from .interleave import interleaved, medians
 from .peers import OURS
-from .peers.environments import python_of
+from .peers.environments import add_peers, pythons_of
 from .peers.process import Process
 from .record import RESULTS, markdown
 from .turns import Turns
@@ -120,15 +118,9 @@ def draw(file: Path, found: Sequence[tuple[Chart, dict[str, list[float]]]]) -> N
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__)
-    parser.add_argument("--peers", default="torch-cl-keep")
-    parser.add_argument("--environments")
-    parser.add_argument("--python", action="append", default=[], metavar="PACKAGE=PYTHON")
-    parser.add_argument("--threads", type=int, default=available_cores())
-    parser.add_argument("--rounds", type=int, default=3)
+    add_peers(parser, "torch-cl-keep")
     given = parser.parse_args()
-    named = dict(pair.split("=", 1) for pair in given.python)
-    places = {n: python_of(n, named, given.environments) for n in [OURS, *given.peers.split(",")]}
-    pythons = {name: python for name, python in places.items() if python}
+    pythons = pythons_of(given)
     found = [(chart, costs(chart, pythons, given.threads, given.rounds)) for chart in CHARTS]
     file = RESULTS / f"{machine.short_name()}-scaling.svg"
     draw(file, found)

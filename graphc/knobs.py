@@ -112,7 +112,13 @@ class Settings:
     )
     data: str | None = _switch(None, FOLDER, "Where data sets are looked for.")
     tune: bool = _switch(
-        False, FLAG, "Measure several schedules per kernel and remember the best one."
+        False,
+        FLAG,
+        "Measure several forms of each contraction while compiling and remember the fastest. What "
+        "is compiled without it never uses what was measured: its code follows from shapes alone.",
+    )
+    tune_seconds: int = _switch(
+        60, _whole(0, 1 << 20), "How long one process may measure; 0 only uses what is remembered."
     )
     exact_convolution: bool = _switch(
         False,
@@ -142,7 +148,7 @@ class Settings:
 # What is printed, where things are kept and how many work on them decides nothing.
 _UNDECIDING: dict[str, Value] = {
     "debug": 0, "dump": None, "cache": True, "cache_dir": None, "cache_mib": 1, "data": None,
-    "threads": 0, "pool": "auto", "compile_jobs": 0,
+    "threads": 0, "pool": "auto", "compile_jobs": 0, "tune_seconds": 0,
 }  # fmt: skip
 _SWITCHES: dict[str, Switch] = {f.name: f.metadata["switch"] for f in fields(Settings)}
 _scoped: ContextVar[Settings | None] = ContextVar("scoped settings", default=None)

@@ -22,7 +22,6 @@ from graphc.knobs import current
 from graphc.schedule.plan import CopyStep, CumulativeStep, KernelStep, SortStep, Step, Storage
 
 from . import estimate
-from .contract.emit import emit_contraction
 from .host import Target, chosen
 from .ir.emitted import Emitted, Phase
 from .ir.module import Module
@@ -30,8 +29,8 @@ from .nest import ordered, ordered_sort
 from .nest.emit_map import emit_map
 from .objects import cache, jit
 from .run import runtime_ir
-from .winograd.convolution import emit_winograd
-from .winograd.gradient import emit_gradient
+from .tuning.choice import USUAL, Choice, Work, emit_chosen
+from .tuning.tuner import TUNER
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +44,8 @@ class Form:
     work: Size
     scratch: tuple[Storage, ...] = ()
     """Storages of this step alone; they are among the pointers."""
+    note: str = ""
+    """What people may want to know of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,21 +71,22 @@ class Compilation:
         self._batch.__exit__()
 
     def begin(self, step: Step) -> None:
-        """Compile what a step runs."""
-        if step not in self._forms:
-            form = self._forms[step] = form_of(step)
-            if form is not None:
-                self._batch.add(form.unit)
+        """Compile what a step runs. Tuning waits: what is timed should have the machine alone."""
+        if current().tune:
+            return
+        form = self._form(step)
+        if form is not None:
+            self._batch.add(form.unit)
 
     def finish(self, steps: Sequence[Step]) -> tuple[dict[Step, Native], jit.Linked]:
         """Machine code for the kernels, sorts, running sums and copies among the steps.
 
         Besides these the linked code has the functions of the interpreter, as its first unit.
         """
+        forms = {step: form for step in steps if (form := self._form(step)) is not None}
         self._batch.add(runtime_unit())
-        for step in steps:
-            self.begin(step)
-        forms = {step: form for step in steps if (form := self._forms[step]) is not None}
+        for form in forms.values():
+            self._batch.add(form.unit)
         units = [runtime_unit(), *(form.unit for form in forms.values())]
         linked = jit.linked(units, self._batch.finish())
         native = {
@@ -92,6 +94,11 @@ class Compilation:
             for (step, form), code in zip(forms.items(), linked.addresses[1:])
         }
         return native, linked
+
+    def _form(self, step: Step) -> Form | None:
+        if step not in self._forms:
+            self._forms[step] = form_of(step)
+        return self._forms[step]
 
 
 def form_of(step: Step) -> Form | None:
@@ -119,15 +126,18 @@ def _kernel(step: KernelStep) -> Form:
     common = canonical(step.kernel)
     text = show(common.kernel)
     lasting = _lasting(step, common)
-    emitted, write = emission(common.kernel, text, lasting)
+    work = Work(common.kernel, chosen(), lasting)
+    choice = TUNER.choice(work, text) if current().tune else USUAL
+    emitted, write = emission(work, text, choice)
     sizes = tuple(map(named, common.sizes))
     meaning: dict[str, Size] = dict(zip(size_names(common.kernel), sizes))
     phases = tuple(replace(p, items=substitute(p.items, meaning)) for p in emitted.phases)
     scratch = tuple(_scratch(d, substitute(n, meaning)) for d, n in emitted.scratch)
     pointers = (*(step.bound[n] for n in common.buffers), *scratch)
-    key = f"kernel {_rules(lasting)}\n{text}"
+    key = f"kernel {_rules(lasting, choice)}\n{text}"
     unit = jit.Unit(key, write, tuple(p.function_name for p in phases))
-    return Form(unit, phases, pointers, sizes, estimate.work_of(step.kernel), scratch)
+    note = "" if choice == USUAL else f"tuned: {choice}"
+    return Form(unit, phases, pointers, sizes, estimate.work_of(step.kernel), scratch, note)
 
 
 def _lasting(step: KernelStep, common: Canonical) -> frozenset[str]:
@@ -138,37 +148,31 @@ def _lasting(step: KernelStep, common: Canonical) -> frozenset[str]:
 
 
 def emission(
-    kernel: Kernel, text: str, lasting: frozenset[str] = frozenset()
+    work: Work, text: str, choice: Choice = USUAL
 ) -> tuple[Emitted, Callable[[], str]]:
-    """What emitting a kernel answers, and how to get the IR text; `lasting` are the buffers of
-    which copies are made only once."""
-    target = chosen()
-    key = cache.key_of("emitted", text, target.key(), _rules(lasting))
+    """What emitting a kernel answers, and how to get the IR text."""
+    key = cache.key_of("emitted", text, work.target.key(), _rules(work.lasting, choice))
     if key not in _emitted and (data := cache.lookup(key)) is not None:
         _emitted[key] = decoded(data)
     if key in _emitted:
-        return _emitted[key], lambda: emit(kernel, target, lasting)[1].text()
-    emitted, module = emit(kernel, target, lasting)
+        return _emitted[key], lambda: emit(work, choice)[1].text()
+    emitted, module = emit(work, choice)
     cache.store(key, encoded(emitted))
     _emitted[key] = emitted
     return emitted, module.text
 
 
-def emit(
-    kernel: Kernel, target: Target, lasting: frozenset[str] = frozenset()
-) -> tuple[Emitted, Module]:
+def emit(work: Work, choice: Choice = USUAL) -> tuple[Emitted, Module]:
     """A kernel as IR: the generator of contractions if it wants it, else that of maps."""
-    module = Module(target)
-    emitted = None
-    if not current().exact_convolution:
-        emitted = emit_winograd(module, kernel, target) or emit_gradient(module, kernel, target)
-    emitted = emitted or emit_contraction(module, kernel, target, lasting=lasting)
-    return emitted or emit_map(module, kernel, target), module
+    module = Module(work.target)
+    emitted = emit_chosen(module, work, choice)
+    return emitted or emit_map(module, work.kernel, work.target), module
 
 
-def _rules(lasting: frozenset[str]) -> str:
+def _rules(lasting: frozenset[str], choice: Choice) -> str:
     """What decides besides its text which code a kernel becomes."""
-    return " ".join(["exact"] * current().exact_convolution + sorted(lasting))
+    words = ["exact"] * current().exact_convolution + sorted(lasting)
+    return " ".join(words if choice == USUAL else [*words, str(choice)])
 
 
 def encoded(emitted: Emitted) -> bytes:

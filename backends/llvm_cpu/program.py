@@ -17,7 +17,7 @@ from graphc.schedule.plan import Plan, Storage
 from graphc.schedule.schedule import make_plan
 
 from .host import host
-from .kernels import Compilation
+from .kernels import Compilation, Native
 from .listing import listings
 from .objects import jit
 from .objects.elf import Image
@@ -61,12 +61,17 @@ class LLVMExecutable(Runner):
         """The passes of the report, kernels and what was not fused and why, memory."""
         distinct = {n.form.unit.key for n in self.native.values()}
         remark = f"code    {len(self.native)} native steps, {len(distinct)} of them distinct"
-        several = {s: len(n.phases) for s, n in self.native.items() if len(n.phases) > 1}
-        notes = {step: f"in {count} phases" for step, count in several.items()}
+        notes = {step: note for step, n in self.native.items() if (note := _note(n))}
         sizes = self._current.sizes if self._current else {}
         kept = sum(evaluate(s.nbytes, {}) for s in (*kept_storages(self.plan), *self.table.scratch))
         known = Known(sizes, notes, (remark,), self.memory_plan, kept)
         return explain(self.plan, report, known)
+
+
+def _note(native: Native) -> str:
+    """What there is to say about the code of a step."""
+    words = [f"in {len(native.phases)} phases"] if len(native.phases) > 1 else []
+    return "; ".join([*words, *([native.form.note] if native.form.note else [])])
 
 
 def compiled(program: Program) -> LLVMExecutable:

@@ -7,13 +7,16 @@ the package, else in the first environment of a folder that has it.
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import PEERS
+from graphc.backends.llvm_cpu.host import available_cores
+
+from . import OURS, PEERS
 
 PACKAGES = {
     "torch": ["torch", "--index-url", "https://download.pytorch.org/whl/cpu"],
@@ -36,6 +39,22 @@ def python_of(name: str, named: Mapping[str, str], folder: str | None) -> str | 
     ):
         return str(found.parents[3] / "bin" / "python")
     return None
+
+
+def add_peers(parser: argparse.ArgumentParser, peers: str) -> None:
+    """The arguments of a program that runs peers: which, where they are, how long."""
+    parser.add_argument("--peers", default=peers)
+    parser.add_argument("--environments")
+    parser.add_argument("--python", action="append", default=[], metavar="PACKAGE=PYTHON")
+    parser.add_argument("--threads", type=int, default=available_cores())
+    parser.add_argument("--rounds", type=int, default=3)
+
+
+def pythons_of(given: argparse.Namespace) -> dict[str, str]:
+    """The interpreters of graphc and of the peers asked for that are there."""
+    named = dict(pair.split("=", 1) for pair in given.python)
+    places = {n: python_of(n, named, given.environments) for n in [OURS, *given.peers.split(",")]}
+    return {name: python for name, python in places.items() if python}
 
 
 def main() -> None:

@@ -7,8 +7,10 @@ frames: dot makes every row as wide as the picture, so that frames become long a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from html import escape
 from itertools import pairwise
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from .layout import Layout, Point, Rectangle
@@ -28,14 +30,12 @@ _SHAPES: dict[Kind, dict[str, str]] = {
 
 def clustered(picture: Picture) -> graphviz.Digraph:
     """The picture as a graph that `dot` can lay out and draw, with clusters for frames."""
-    import graphviz
-
     made = _empty(picture)
     for box in picture.boxes:
         if box.frame is None:
             made.node(box.key, **_box(box))
     for frame in picture.frames:
-        inner = graphviz.Digraph(f"cluster_{frame.key}")
+        inner = _graphviz().Digraph(f"cluster_{frame.key}")
         inner.attr(margin="10", **_frame(frame))
         for box in picture.boxes:
             if box.frame == frame.key:
@@ -86,11 +86,16 @@ def _spline(points: Sequence[Point]) -> str:
     return f"e,{x:.1f},{-y:.1f} {' '.join(found)}"
 
 
-def _empty(picture: Picture) -> graphviz.Digraph:
+@cache
+def _graphviz() -> ModuleType:
     import graphviz
 
+    return graphviz
+
+
+def _empty(picture: Picture) -> graphviz.Digraph:
     # fmt: off
-    return graphviz.Digraph(
+    return _graphviz().Digraph(
         graph_attr={"rankdir": "TB", "fontname": "Helvetica", "fontsize": "11", "nodesep": "0.2",
                     "ranksep": "0.35", "labelloc": "t", "labeljust": "l", "tooltip": " ",
                     "bgcolor": "white", "label": _label(picture, legend(picture))},
@@ -126,12 +131,10 @@ def _arrow(a: Arrow) -> dict[str, str]:
 
 def plain(text: str) -> str:
     r"""Text that `dot` shows as it is: no escapes, no entities, no HTML; lines end with \n."""
-    import graphviz
-
     shown = _printable(text)
     for special, written in (("&", "&amp;"), ("\\", "\\\\"), ("\n", "\\n")):
         shown = shown.replace(special, written)
-    return graphviz.nohtml(shown)
+    return _graphviz().nohtml(shown)
 
 
 def _printable(text: str) -> str:

@@ -8,10 +8,11 @@ the columns of one vector, as in `tile.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import product
 from math import prod
 
-from .tile import MOST_ROWS, Shape, Tile, pieces, registers, rows_of, with_spans
+from .tile import ITEM_PRODUCTS, MOST_ROWS, Shape, Tile, pieces, registers, rows_of, with_spans
 
 ADDED_UP = 30
 """Cycles in which a vector of totals is made from as many accumulators as it has lanes."""
@@ -19,14 +20,37 @@ TURNED = 45
 """Cycles in which a square of results is turned and stored."""
 MOST_VECTORS = 8
 """Of rows in a tile whose lanes run along M."""
+NEAR = 1.5
+"""Tiles up to so many times the cycles by count are worth measuring."""
+UNROLLS = (2, 8)
+PRODUCTS = (ITEM_PRODUCTS // 4, 4 * ITEM_PRODUCTS)
 Found = tuple[float, Tile]
 
 
 def choose_tile(s: Shape) -> Tile:
     """The tile that needs the fewest cycles by count, then spans that fit the caches."""
-    cost, tile = registers(s)
+    cost, tile = registers(s)[0]
     found: list[Found] = [(cost, Tile(*tile)), *_few_columns(s)]
     return with_spans(s, min(found, key=lambda x: x[0])[1])
+
+
+def tiles_near(s: Shape) -> list[Tile]:
+    """The tile that is chosen, then others that may be faster: what tuning measures.
+
+    The best rows of every number of vectors, more and fewer steps written out, items of another
+    size.
+    """
+    usual = choose_tile(s)
+    best, found = registers(s)[0][0], [usual]
+    by_vectors: dict[int, Tile] = {}
+    for cost, (outer, inner, vectors) in registers(s):
+        if cost <= NEAR * best:
+            by_vectors.setdefault(vectors, Tile(outer, inner, vectors))
+    found += [with_spans(s, tile) for tile in by_vectors.values()]
+    if usual.along == "n":
+        found += [replace(usual, unroll=u) for u in UNROLLS]
+        found += [with_spans(s, replace(usual, panels=1, spans=()), n) for n in PRODUCTS]
+    return list(dict.fromkeys(found))
 
 
 def _few_columns(s: Shape) -> Iterator[Found]:

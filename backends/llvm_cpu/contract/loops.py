@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphc.backends.llvm_cpu.ir.entry import Entry
+from graphc.backends.llvm_cpu.ir.entry import AbstractAtEntry, Entry
 from graphc.backends.llvm_cpu.ir.text import Function
 from graphc.backends.llvm_cpu.ir.types import Number, constant, memory_type, value_type
 from graphc.backends.llvm_cpu.nest.body import Body
-from graphc.backends.llvm_cpu.nest.place import Lanes, Place
+from graphc.backends.llvm_cpu.nest.place import Lanes
 from graphc.backends.llvm_cpu.nest.window import fill
 from graphc.ir.dim import Size, ceil_div, product
 from graphc.kernels.evaluate import identity
@@ -32,7 +32,7 @@ Extents = Mapping[str, Number]
 
 
 @dataclass(slots=True)
-class Driver:
+class Driver(AbstractAtEntry):
     """Writes the function; `partial` are the buffers of reductions over M."""
 
     plan: Plan
@@ -40,16 +40,6 @@ class Driver:
     entry: Entry
     packed: Sequence[str]
     partial: Sequence[tuple[Buffer, str]]
-
-    @property
-    def f(self) -> Function:
-        """The function being written."""
-        return self.entry.f
-
-    @property
-    def place(self) -> Place:
-        """Where its loops are."""
-        return self.entry.place
 
     @property
     def element(self) -> str:

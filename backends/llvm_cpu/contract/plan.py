@@ -23,7 +23,7 @@ from .choose import choose_tile
 from .operands import Box, InPlace, Operand, Panels, groups_of, in_place
 from .pack import panels_of, rows_of
 from .pairs import PAIR, paired
-from .tile import BOX_BYTES, UNKNOWN, Tile, shape_of
+from .tile import BOX_BYTES, UNKNOWN, Shape, Tile, shape_of
 
 FLOATS = (dtypes.float32, dtypes.float64)
 ARRAYS_ON_STACK = 1 << 18
@@ -141,15 +141,12 @@ def plan_of(
     kernel: Kernel, target: Target, tile: Tile | None = None, lasting: frozenset[str] = frozenset()
 ) -> Plan | None:
     """What is decided about a contraction before anything is written; None to decline it."""
-    c = contraction_of(merge_axes(settled(kernel)))
-    if c is None or not _is_wanted(c):
+    s = shape_for(kernel, target)
+    if s is None:
         return None
-    c = paired(forward(c), target)
-    direct = in_place(c.a)
-    direct = direct if direct and direct.dtype is c.a.dtype else None
-    groups = groups_of(c.a, tuple(a.name for a in c.kernel.axes))
-    tile = tile or choose_tile(shape_of(c, groups, direct, target))
-    a: Operand | None = direct
+    c, groups = s.c, s.groups
+    tile = tile or choose_tile(s)
+    a: Operand | None = s.direct
     if a is None:
         spans = {n: _span(c, tile, n) for g in groups for n, _ in g.steps}
         known = {n: x for n, x in spans.items() if x is not None}
@@ -170,6 +167,18 @@ def _is_far(c: Contraction, lasting: frozenset[str]) -> bool:
     guess = dict.fromkeys(size_names(c.kernel), 1)
     rows = prod(evaluate(c.kernel.axis(n).size, guess) for n in c.m)
     return names <= lasting and rows <= ROWS_OF_FAR
+
+
+def shape_for(kernel: Kernel, target: Target) -> Shape | None:
+    """What the choice of a tile looks at; None if the kernel is no contraction done here."""
+    c = contraction_of(merge_axes(settled(kernel)))
+    if c is None or not _is_wanted(c):
+        return None
+    c = paired(forward(c), target)
+    direct = in_place(c.a)
+    direct = direct if direct and direct.dtype is c.a.dtype else None
+    groups = groups_of(c.a, tuple(a.name for a in c.kernel.axes))
+    return shape_of(c, groups, direct, target)
 
 
 def _edge(c: Contraction, tile: Tile) -> Edge | None:

@@ -166,11 +166,11 @@ def _apart(c: Contraction) -> int:
 # ---------------------------------------------------------------------------- registers
 
 
-def registers(s: Shape) -> tuple[float, tuple[int, int, int]]:
-    """Cycles by count, and (outer rows, inner rows, vectors) of the register tile."""
+def registers(s: Shape) -> list[tuple[float, tuple[int, int, int]]]:
+    """Cycles by count, and (outer rows, inner rows, vectors) of register tiles, the best first."""
     m = s.c.m
     inner, outer = s.known(m[-1]), s.known(m[-2]) if len(m) > 1 else 1
-    best: tuple[float, tuple[int, int, int]] | None = None
+    found: list[tuple[float, tuple[int, int, int]]] = []
     for vectors in range(1, 7):
         width = vectors * s.sums * s.per_vector
         most = (s.registers - 2 - width) // width
@@ -181,11 +181,8 @@ def registers(s: Shape) -> tuple[float, tuple[int, int, int]]:
             turns = _cycles_of_rows(shape, inner, outer, width)
             # Every step of the sum is a new line of memory of `a`, shared by all rows.
             turns += 0.0 if s.by_rows else LINE_COST * (1 + width) / rows
-            cost = _columns(s, vectors) * turns
-            found = (round(cost, 6), (*shape, vectors))
-            best = found if best is None or found < best else best
-    assert best, "there is always a tile of one row"
-    return best
+            found.append((round(_columns(s, vectors) * turns, 6), (*shape, vectors)))
+    return sorted(found)
 
 
 def rows_of(rows: int, outer: int | None, inner: int | None) -> tuple[int, int]:
@@ -231,9 +228,8 @@ def _cycles(rows: int, width: int) -> float:
 # ---------------------------------------------------------------------------- spans
 
 
-def with_spans(s: Shape, tile: Tile) -> Tile:
-    """The tile with spans that fit the caches and make enough items."""
-    products = ITEM_PRODUCTS
+def with_spans(s: Shape, tile: Tile, products: int = ITEM_PRODUCTS) -> Tile:
+    """The tile with spans that fit the caches and make enough items of about so many products."""
     total = prod(map(s.length, (*s.c.m, *s.c.n, *s.c.k, *s.c.batch)))
     while True:
         found = _cut(s, tile, products)

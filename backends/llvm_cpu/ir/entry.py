@@ -38,6 +38,23 @@ class Entry:
         return low, high
 
 
+class AbstractAtEntry:
+    """What writes into an opened function."""
+
+    __slots__ = ()
+    entry: Entry
+
+    @property
+    def f(self) -> Function:
+        """The function being written."""
+        return self.entry.f
+
+    @property
+    def place(self) -> Place:
+        """Where its loops are."""
+        return self.entry.place
+
+
 def open_function(module: Module, kernel: Kernel, name: str, scratch: int = 0) -> Entry:
     """Begin a function of a kernel and load what its arguments point to."""
     arguments = [(f"{POINTER} noalias", "args"), (I32, "chunk"), (I32, "nchunks")]

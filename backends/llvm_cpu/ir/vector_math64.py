@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import struct
 
-from . import libm
+from .borders import far_by_library, log_borders
 from .real import Real
 from .types import lanes_of
 
@@ -71,7 +71,7 @@ def log(m: Real, x: str) -> str:
     denormal = m.test("lt", x, m.number(2.0**-1022))
     k, mantissa = _split(m, m.where(denormal, m.mul(x, m.number(2.0**54)), x))
     k = m.where(denormal, m.sub(k, m.number(54.0)), k)
-    return _log_borders(m, x, _log_of_sum(m, k, m.sub(mantissa, m.number(1.0))))
+    return log_borders(m, x, _log_of_sum(m, k, m.sub(mantissa, m.number(1.0))))
 
 
 def log1p(m: Real, x: str) -> str:
@@ -87,7 +87,7 @@ def log1p(m: Real, x: str) -> str:
     scale = m.of_bits(m.integer("sub", m.whole(_ONE_BITS), shift))
     small = m.test("lt", total, m.number(2.0**60))
     y = m.where(small, m.fma(lost, scale, y), y)
-    result = _log_borders(m, total, _log_of_sum(m, k, y))
+    result = log_borders(m, total, _log_of_sum(m, k, y))
     tiny = m.test("lt", m.abs(x), m.number(2.0**-54))
     return m.where(tiny, x, result)
 
@@ -120,12 +120,12 @@ def erf(m: Real, x: str) -> str:
 def sin(m: Real, x: str) -> str:
     """The sine or cosine of r = x - n pi/2, by the quarter n; x itself where tiny."""
     tiny = m.test("lt", m.abs(x), m.number(2.0**-27))
-    return m.where(tiny, x, _turn(m, x, "sin", 0))
+    return m.where(tiny, x, far_by_library(m, x, "sin", _turn_near(m, x, 0), _TURN_LIMIT))
 
 
 def cos(m: Real, x: str) -> str:
     """The sine one quarter later."""
-    return _turn(m, x, "cos", 1)
+    return far_by_library(m, x, "cos", _turn_near(m, x, 1), _TURN_LIMIT)
 
 
 # ---------------------------------------------------------------------------- parts
@@ -185,25 +185,6 @@ def _log_of_sum(m: Real, k: str, y: str) -> str:
     series = m.fma(square, m.polynomial(square, _LOG), half)
     low = m.fma(s, series, m.mul(k, m.number(_LN2_LOW)))
     return m.fma(k, m.number(_LN2_HIGH), m.sub(y, m.sub(half, low)))
-
-
-def _log_borders(m: Real, x: str, result: str) -> str:
-    """-inf at 0, inf at inf, NaN below 0 and at NaN."""
-    zero, infinity = m.number(0.0), m.number(math.inf)
-    result = m.where(m.test("eq", x, infinity), infinity, result)
-    result = m.where(m.test("eq", x, zero), m.number(-math.inf), result)
-    return m.where(m.test("ge", x, zero), result, m.number(math.nan))
-
-
-def _turn(m: Real, x: str, name: str, quarters: int) -> str:
-    """By polynomials, and where lanes are huge, infinite or NaN, by the C library for those."""
-    near = _turn_near(m, x, quarters)
-    ordinary = m.test("le", m.abs(x), m.number(_TURN_LIMIT))
-
-    def far() -> list[str]:
-        return [m.where(ordinary, near, libm.call(m.f, name, m.type, x))]
-
-    return str(m.f.if_else(m.all(ordinary), lambda: [near], far, [m.type])[0])
 
 
 def _turn_near(m: Real, x: str, quarters: int) -> str:

@@ -24,9 +24,8 @@ from graphc.backends.llvm_cpu.contract.operands import Panels
 from graphc.backends.llvm_cpu.contract.pack import emit_panels
 from graphc.backends.llvm_cpu.host import Target
 from graphc.backends.llvm_cpu.ir.emitted import Emitted, Phase
-from graphc.backends.llvm_cpu.ir.entry import Entry, buffers_read, open_function
+from graphc.backends.llvm_cpu.ir.entry import AbstractAtEntry, Entry, buffers_read, open_function
 from graphc.backends.llvm_cpu.ir.module import Module
-from graphc.backends.llvm_cpu.ir.text import Function
 from graphc.backends.llvm_cpu.ir.types import (
     F32,
     Number,
@@ -37,7 +36,6 @@ from graphc.backends.llvm_cpu.ir.types import (
     vector,
 )
 from graphc.backends.llvm_cpu.nest.body import Body
-from graphc.backends.llvm_cpu.nest.place import Place
 from graphc.dtypes import DType
 from graphc.ir.dim import Size, product
 from graphc.kernels.evaluate import identity
@@ -160,7 +158,7 @@ class _Emission:
 
 
 @dataclass(slots=True)
-class _Driver:
+class _Driver(AbstractAtEntry):
     """Writes the function that does the products; `shared` is what the phase before has made."""
 
     plan: Winograd
@@ -168,14 +166,6 @@ class _Driver:
     shared: str
     packed: str
     sums: Sequence[Buffer]
-
-    @property
-    def f(self) -> Function:
-        return self.entry.f
-
-    @property
-    def place(self) -> Place:
-        return self.entry.place
 
     def emit(self, columns: Sequence[str]) -> Size:
         """All items of a chunk; answers how many items there are."""

@@ -19,12 +19,12 @@ from graphc.backends.llvm_cpu.contract.plan import Plan
 from graphc.backends.llvm_cpu.contract.tile import Tile
 from graphc.backends.llvm_cpu.host import Target
 from graphc.backends.llvm_cpu.ir.emitted import Emitted, Phase
-from graphc.backends.llvm_cpu.ir.entry import Entry, open_function
+from graphc.backends.llvm_cpu.ir.entry import AbstractAtEntry, Entry, open_function
 from graphc.backends.llvm_cpu.ir.module import Module
 from graphc.backends.llvm_cpu.ir.text import Function
 from graphc.backends.llvm_cpu.ir.types import F32, Number, vector
 from graphc.backends.llvm_cpu.nest.body import Body
-from graphc.backends.llvm_cpu.nest.place import Lanes, Place
+from graphc.backends.llvm_cpu.nest.place import Lanes
 from graphc.dtypes import DType
 from graphc.ir.dim import Size
 from graphc.kernels.kernel import Kernel
@@ -60,7 +60,7 @@ def _emit(module: Module, kernel: Kernel, plan: Gradient) -> Emitted:
     return Emitted(tuple(phases), tuple(scratch))
 
 
-class _Writer:
+class _Writer(AbstractAtEntry):
     """Writes one of the functions."""
 
     def __init__(self, plan: Gradient, entry: Entry) -> None:
@@ -70,14 +70,6 @@ class _Writer:
             Inputs(self.body, plan.tiles, plan.x, plan.inputs),
             Inputs(self.body, plan.tiles, plan.dy, plan.cotangents),
         ]
-
-    @property
-    def f(self) -> Function:
-        return self.entry.f
-
-    @property
-    def place(self) -> Place:
-        return self.entry.place
 
     def part(self, number: Number) -> dict[str, Number]:
         """The axis of parts, if there is one."""
