@@ -18,7 +18,7 @@ from graphc.knobs import current, deciding
 from .choice import USUAL, Choice, Work, candidates, decoded, is_possible
 from .measure import Trial
 
-GAIN = 0.97
+GAIN = 0.95
 """The share of the usual time that another form must stay below: noise chooses nothing."""
 HOPELESS = 1.3
 """Forms that were so much slower than the best at first are not measured again."""
