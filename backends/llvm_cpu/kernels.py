@@ -15,14 +15,14 @@ from graphc import dtypes
 from graphc.dtypes import DType
 from graphc.ir.dim import Size, named, parse_size, product, substitute
 from graphc.kernels.canonical import Canonical, canonical
-from graphc.kernels.kernel import Kernel, Reduce
+from graphc.kernels.kernel import Reduce
 from graphc.kernels.printer import show
 from graphc.kernels.walk import expressions_of, size_names
 from graphc.knobs import current
 from graphc.schedule.plan import CopyStep, CumulativeStep, KernelStep, SortStep, Step, Storage
 
 from . import estimate
-from .host import Target, chosen
+from .host import chosen
 from .ir.emitted import Emitted, Phase
 from .ir.module import Module
 from .nest import ordered, ordered_sort
@@ -147,9 +147,7 @@ def _lasting(step: KernelStep, common: Canonical) -> frozenset[str]:
     return frozenset(f"b{i}" for i, name in enumerate(common.buffers) if name in step.lasting)
 
 
-def emission(
-    work: Work, text: str, choice: Choice = USUAL
-) -> tuple[Emitted, Callable[[], str]]:
+def emission(work: Work, text: str, choice: Choice = USUAL) -> tuple[Emitted, Callable[[], str]]:
     """What emitting a kernel answers, and how to get the IR text."""
     key = cache.key_of("emitted", text, work.target.key(), _rules(work.lasting, choice))
     if key not in _emitted and (data := cache.lookup(key)) is not None:

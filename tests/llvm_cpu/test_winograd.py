@@ -11,6 +11,7 @@ from contraction_forms import Conv, arrays_of, axes, buffer, kernel, run_oracle
 from graphc import dtypes, knobs
 from graphc.backends.llvm_cpu import kernels
 from graphc.backends.llvm_cpu.host import host
+from graphc.backends.llvm_cpu.tuning.choice import Work
 from graphc.backends.llvm_cpu.winograd.convolution import emit_winograd
 from graphc.backends.llvm_cpu.winograd.gradient import emit_gradient
 from graphc.backends.llvm_cpu.winograd.gradient_plan import Blocking, gradient_of
@@ -251,7 +252,7 @@ def test_the_setting_switches_it_off():
     names = {}
     for exact in (False, True):
         with knobs.settings(exact_convolution=exact):
-            emitted, _ = kernels.emission(forward, "a kernel of this test")
+            emitted, _ = kernels.emission(Work(forward, host()), "a kernel of this test")
             names[exact] = [p.function_name for p in emitted.phases]
     assert any("weights" in n for n in names[False])
     assert not any("weights" in n for n in names[True])

@@ -14,6 +14,7 @@ from graphc.backends.llvm_cpu.ir.emitted import Emitted
 from graphc.backends.llvm_cpu.kernels import emit
 from graphc.backends.llvm_cpu.objects import jit
 from graphc.backends.llvm_cpu.run import pool_ir, pool_words
+from graphc.backends.llvm_cpu.tuning.choice import Work
 from graphc.ir import dim
 from graphc.kernels.kernel import Kernel
 from graphc.kernels.walk import buffers_of, size_names
@@ -39,7 +40,7 @@ class Emulated:
 
     def __init__(self, kernel: Kernel, folder: Path, threads: int = 3) -> None:
         self.kernel, self.folder, self.threads = kernel, folder, threads
-        self.emitted, module = emit(kernel, TARGET)
+        self.emitted, module = emit(Work(kernel, TARGET))
         self._build(self.emitted, module.text())
 
     def _build(self, emitted: Emitted, text: str) -> None:
