@@ -11,6 +11,7 @@ from importlib import import_module
 _MODULES = {
     "activations": "graphc.frontend.activations",
     "config": "graphc.frontend.config",
+    "constraints": "graphc.frontend.constraints",
     "datasets": "graphc.frontend.datasets",
     "dtypes": "graphc.dtypes",
     "errors": "graphc.errors",

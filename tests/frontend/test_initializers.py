@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from graphc.errors import ArgumentError, ShapeError
-from graphc.frontend import initializers
+from graphc.frontend import initializers, seeds
 from graphc.frontend.initializers import BY_NAME, VarianceScaling, get
 
 SHAPE = (3, 3, 40, 60)
@@ -65,3 +65,36 @@ def test_errors():
         get(lambda shape: np.zeros(3))((2, 2))
     with pytest.raises(ArgumentError, match="not a initializer"):
         get(3)
+
+
+def test_axes_of_a_projection():
+    draw = VarianceScaling(2.0, "fan_in", input_axes=[0], output_axes=[1, 2], seed=1)((64, 8, 32))
+    assert draw.std() == pytest.approx(np.sqrt(2 / 64), rel=0.05)
+
+
+def test_a_sequence_of_seeds():
+    first, again = (initializers.RandomNormal(seed=seeds.SeedGenerator(7)) for _ in range(2))
+    a, b = first((4,)), first((4,))
+    assert not np.array_equal(a, b)
+    assert np.array_equal(again((4,)), a)
+    revived = initializers.deserialize(initializers.serialize(first))
+    assert np.array_equal(revived((4,)), a)
+
+
+def test_arrays_functions_and_own_classes():
+    values = np.ones((2, 3))
+    assert np.array_equal(get(values)((2, 3)), values)
+    with pytest.raises(ShapeError, match="another shape"):
+        get(values)((3, 2))
+    assert get(lambda shape, dtype=None: np.zeros(shape))((2,)).dtype == np.float32
+    assert get(None) is None
+
+    class Halves(initializers.Initializer):
+        def __init__(self, value=0.5):
+            self.value = value
+
+        def __call__(self, shape, dtype=None):
+            return np.full(shape, self.value, dtype)
+
+    assert Halves(0.25).clone().value == 0.25
+    assert initializers.Constant([1.0, 2.0])((3, 2)).tolist() == [[1.0, 2.0]] * 3
