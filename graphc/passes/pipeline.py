@@ -29,6 +29,7 @@ from .fold_inference import fold_inference
 from .hoist_invariants import hoist_invariants
 from .inline_calls import inline_calls
 from .join_moments import join_moments
+from .join_pads import join_pads
 from .masks_from_outputs import masks_from_outputs
 from .merge_loops import merge_loops
 from .options import Options
@@ -55,6 +56,7 @@ PIPELINE: tuple[Pass, ...] = (
     simplify,          # What is left over from all of them.
     masks_from_outputs,  # After simplify, which may change what reads the masks.
     join_moments,      # After simplify, which knows the sums around a mean in their plain form.
+    join_pads,         # After simplify, which leaves no pads of pads.
     remove_dead,       # After hoisting, which leaves rows that no step reads.
     share_quotients,   # After all rules that look for quotients.
     contract_fma,      # Last: it hides sums and products from all rules, and no later pass may

@@ -20,6 +20,7 @@ from graphc.ops import conv, leaf
 from graphc.ops import index as index_ops
 
 from .group import Axes, Group
+from .slices import Slice
 
 
 class Writer:
@@ -29,9 +30,9 @@ class Writer:
         self.axes, self.stored = axes, stored
 
     def kernels(
-        self, group: Group, targets: Mapping[Tensor, Buffer]
+        self, group: Group, targets: Mapping[Tensor, Buffer], slices: Mapping[Tensor, Slice]
     ) -> list[tuple[Kernel, Context]]:
-        """The kernels of a group; `targets` are the buffers that it writes."""
+        """The kernels of a group; `targets` are the buffers that it writes, or slices of them."""
         names = self._names(group)
         if group.kind == "scatter":
             return self._scatter(group, names, targets)
@@ -40,7 +41,11 @@ class Writer:
         stores = []
         for t, place in group.stores.items():
             where = tuple(at[a] if a is not None else index.ZERO for a in self.axes.at(place))
-            stores.append(build.store(targets[t], where, context.value(t, where)))
+            value = context.value(t, where)
+            if part := slices.get(t):
+                moved = index.plus(where[part.axis], part.start)
+                where = (*where[: part.axis], moved, *where[part.axis + 1 :])
+            stores.append(build.store(targets[t], where, value))
         return [(finished(group_name(group), stores, context), context)]
 
     def _context(

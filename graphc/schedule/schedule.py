@@ -31,6 +31,7 @@ from .keep import Keeper
 from .kernels import Writer, check_kernel, safe_name
 from .plan import CheckStep, CopyStep, KernelStep, Place, Plan, Step, Storage
 from .prepare import Observe, prepared
+from .slices import Slice, slices
 from .touch import loaded, reads, writes
 
 Begin = Callable[[Step], None]
@@ -86,6 +87,7 @@ class _Maker:
         self.steps: list[Step] = []
         self.needs: dict[Group, set[Tensor]] = {}
         self.keeper: Keeper | None = None
+        self.slices: dict[Tensor, Slice] = {}
 
     # ------------------------------------------------------------------ storages
 
@@ -130,6 +132,9 @@ class _Maker:
         for node in self.graph.nodes:
             if node.op is leaf.constant_op and node.types[0].shape != ():
                 self._constant(node)
+        if "in_place" not in self.disabled:
+            # What is kept between calls is of known size, and written by one kernel.
+            self.slices = slices(groups, fusion, fixed=self.keeper is None)
         self._place_groups(groups, wanted, targets)
         late = (g for g in groups for t in g.stores if self.stored[t].place == "variable")
         groups = in_order(groups, frozenset(late))
@@ -179,6 +184,8 @@ class _Maker:
                 if target is not None and target.place == "variable":
                     target = target if self._readers_come_first(group, groups, target) else None
                 self.stored[t] = target or self.storage(t, t.name, "arena")
+        for t, part in self.slices.items():
+            self.stored[t] = self.stored[part.whole]
 
     def _readers_come_first(self, group: Group, groups: list[Group], target: Storage) -> bool:
         """Make every other reader of a variable's old value run before this group, if it can."""
@@ -212,6 +219,8 @@ class _Maker:
     # ------------------------------------------------------------------ steps
 
     def _steps_of(self, group: Group, writer: Writer) -> None:
+        if any(t in self.slices for node in group.nodes for t in node.inputs):
+            return  # all parts of this concatenation are written in their places
         if group.kind == "opaque":
             (node,) = group.nodes
             plan = partial(
@@ -230,10 +239,19 @@ class _Maker:
         self.steps += self._written(group, writer) if unsafe else steps
 
     def _written(self, group: Group, writer: Writer) -> list[KernelStep]:
-        targets = {t: self.buffer(t, self.stored[t]) for t in group.stores}
-        found = writer.kernels(group, targets)
+        targets = {t: self._target(t) for t in group.stores}
+        found = writer.kernels(group, targets, self.slices)
         nodes = tuple(group.nodes)
         return [step for kernel, at in found for step in self._kernel_steps(kernel, at, nodes)]
+
+    def _target(self, t: Tensor) -> Buffer:
+        """What a kernel writes a tensor into; slices of one array have names of their own."""
+        storage, part = self.stored[t], self.slices.get(t)
+        if part is None:
+            return self.buffer(t, storage)
+        name = f"{storage.name}_from_{safe_name(str(part.start))}"
+        assert self.by_name.setdefault(name, storage) is storage, "a name is one memory"
+        return Buffer(name, storage.dtype, part.whole.shape)
 
     def _is_safe(self, steps: list[KernelStep], target: Storage) -> bool:
         """Whether no kernel of these reads an old element after its new value was written."""
