@@ -35,7 +35,8 @@ def slices(groups: Iterable[Group], fusion: Fusion, fixed: bool) -> dict[Tensor,
         node = whole.node
         if node.op is not movement.concat_op or list(group.nodes) != [node]:
             continue
-        lone = all(list(fusion.readers[t]) == [node] for t in node.inputs)
+        once = len(set(node.inputs)) == len(node.inputs)
+        lone = once and all(list(fusion.readers[t]) == [node] for t in node.inputs)
         named = fixed or any(names_of(size) for size in whole.shape)
         if not lone or not named or any(t in fusion.outputs for t in node.inputs):
             continue
