@@ -43,7 +43,7 @@ class Lambda(Layer):
     def call(self, inputs: Tree[Tensor]) -> Tensor:
         return convert.as_tensor(self.function(inputs, **self.arguments))
 
-    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor]) -> Tensor | None:
+    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor] = None) -> Tensor | None:
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
 
@@ -67,7 +67,7 @@ class Masking(Layer):
         counts = reduce.any(elementwise.not_equal(inputs, self.mask_value), -1, keepdims=True)
         return elementwise.mul(inputs, convert.cast(counts, inputs.dtype))
 
-    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor]) -> Tensor | None:
+    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor] = None) -> Tensor | None:
         assert isinstance(inputs, Tensor), "one input"
         return reduce.any(elementwise.not_equal(inputs, self.mask_value), -1)
 
@@ -103,7 +103,6 @@ class Embedding(Layer):
             self.build((None,))
             given = weights[0] if isinstance(weights, list) and len(weights) == 1 else weights
             self.embeddings.assign(np.asarray(given, np.float32))
-            self.built = True
 
     def build(self, input_shape: BuildShape) -> None:
         self.embeddings = self.add_weight((self.input_dim, self.output_dim), name="embeddings")
@@ -113,7 +112,7 @@ class Embedding(Layer):
         rows = inputs if kind.is_integer else convert.cast(inputs, "int32")
         return index.take(self.embeddings, rows, axis=0)
 
-    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor]) -> Tensor | None:
+    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor] = None) -> Tensor | None:
         assert isinstance(inputs, Tensor), "one input"
         return elementwise.not_equal(inputs, 0) if self.mask_zero else None
 

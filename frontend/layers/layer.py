@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from typing import Self, Unpack, cast
 
 from graphc.dtypes import DTypeLike, as_dtype
@@ -62,6 +62,11 @@ class Layer(Holder):
     # What `__init__` was called with.
     _given: Mapping[str, object]
     input_spec: InputSpec | None = None
+
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        if "build" in vars(cls):
+            cls.build = _marking_built(cls.build)  # pyright: ignore
 
     def __new__(cls, *given: object, **named: object) -> Self:
         layer = super().__new__(cls)
@@ -126,7 +131,7 @@ class Layer(Holder):
         weight.constraint = rule
         return weight
 
-    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor]) -> Tensor | None:
+    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor] = None) -> Tensor | None:
         """The mask of the output, from the mask of the inputs."""
         return mask if self.supports_masking and isinstance(mask, Tensor) else None
 
@@ -154,7 +159,8 @@ class Layer(Holder):
         phase = Phase(around.training if training is None else training, around.depth + 1)
         token = _phase.set(phase)
         try:
-            result = self.call(tensors, *more, **self._defaults(tensors, options, phase.training))
+            said = self._defaults(tensors, options, phase.training, len(more))
+            result = self.call(tensors, *more, **said)
         finally:
             _phase.reset(token)
         self._finish(tensors, result)
@@ -176,10 +182,13 @@ class Layer(Holder):
             effects.add_loss(self.activity_regularizer(first))
 
     def _defaults(
-        self, tensors: Tree[Tensor], options: Mapping[str, object], training: bool
+        self, tensors: Tree[Tensor], options: Mapping[str, object], training: bool, more: int
     ) -> dict[str, object]:
-        """The options of a call with those that follow from where it is made."""
-        wanted = _parameters(type(self))
+        """The options of a call with those that follow from where it is made.
+
+        `more` arguments after the inputs were given by their places.
+        """
+        wanted = _parameters(type(self))[more:]
         found = dict(options)
         if "training" in wanted:
             found["training"] = training
@@ -247,6 +256,8 @@ class Layer(Holder):
 
 # ---------------------------------------------------------------------------- calls
 
+Build = Callable[[Layer, BuildShape], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Phase:
@@ -281,13 +292,24 @@ def outside_of_calls() -> Iterator[None]:
         _phase.reset(token)
 
 
+def _marking_built(build: Build) -> Build:
+    """A `build` after which the layer counts as built, whoever calls it."""
+
+    @wraps(build)
+    def marking(layer: Layer, input_shape: BuildShape) -> None:
+        build(layer, input_shape)
+        layer.built = True
+
+    return marking
+
+
 def _masks(tensors: Tree[Tensor]) -> Tree[Tensor]:
     return tree_map(mask_of, tensors)  # pyright: ignore[reportReturnType]
 
 
 @cache
-def _parameters(kind: type[Layer]) -> frozenset[str]:
-    """What `call` takes; a `call` that takes any option takes `training`."""
+def _parameters(kind: type[Layer]) -> tuple[str, ...]:
+    """What `call` takes after the inputs; a `call` that takes any option takes `training`."""
     method = next((vars(k)["call"] for k in kind.__mro__ if "call" in vars(k)), None)
     if method is None:
         raise ModeError(
@@ -296,4 +318,4 @@ def _parameters(kind: type[Layer]) -> frozenset[str]:
         )
     parameters = inspect.signature(method).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    return frozenset(parameters) | (frozenset({"training"}) if takes_any else frozenset())
+    return (*list(parameters)[2:], *(("training",) if takes_any else ()))

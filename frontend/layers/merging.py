@@ -37,7 +37,7 @@ class Merge(Layer):
         most = max(x.ndim for x in inputs)
         return reduce(type(self).merge, [_with_axes(x, most) for x in inputs])
 
-    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor]) -> Tensor | None:
+    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor] = None) -> Tensor | None:
         return _joined(mask)
 
 
@@ -114,7 +114,7 @@ class Concatenate(Layer):
             raise ArgumentError("Concatenate takes a list of inputs", received=repr(inputs))
         return movement.concat(list(inputs), self.axis)
 
-    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor]) -> Tensor | None:
+    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor] = None) -> Tensor | None:
         xs, masks = leaves(inputs), cast(Sequence[Tensor | None], mask)
         if all(m is None for m in masks):
             return None
@@ -164,7 +164,7 @@ def _with_axes(x: Tensor, ndim: int) -> Tensor:
     return x
 
 
-def _joined(mask: Tree[Tensor]) -> Tensor | None:
+def _joined(mask: Tree[Tensor] = None) -> Tensor | None:
     masks = leaves(mask)
     return reduce(elementwise.logical_and, masks) if masks else None
 

@@ -165,7 +165,7 @@ class GlobalAveragePooling1D(AbstractGlobalPooling):
         total = reduce.sum(mul(inputs, weights), axis, keepdims=self.keepdims)
         return div(total, reduce.sum(weights, axis, keepdims=self.keepdims))
 
-    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor]) -> None:
+    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor] = None) -> None:
         return None
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Unpack, final
 
-from graphc.dtypes import DTypeLike, float32
+from graphc.dtypes import DTypeLike
 from graphc.errors import ArgumentError
+from graphc.frontend.config import floatx
 from graphc.frontend.naming import unique_name
 from graphc.ir.dim import product
 from graphc.ir.node import Tensor
@@ -15,19 +16,21 @@ from graphc.ops.leaf import placeholder
 from graphc.ops.window import is_channels_last, layout
 
 from .layer import Layer
-from .spec import InputSpec, LayerOptions, build_shape
+from .spec import BuildShape, InputSpec, LayerOptions, build_shape
 
 
 def Input(
-    shape: Sequence[int | None], batch_size: int | None = None, dtype: DTypeLike = float32,
-    name: str | None = None,
+    shape: Sequence[int | None] | None = None, batch_size: int | None = None,
+    dtype: DTypeLike | None = None, name: str | None = None, *,
+    batch_shape: Sequence[int | None] | None = None,
 ) -> Tensor:  # fmt: skip
-    """A placeholder (batch, *shape): where a model begins.
+    """A placeholder (batch, *shape): where a model begins. `batch_shape` has the batch with it.
 
     >>> Input((28, 28, 1)).shape[1:]
     (28, 28, 1)
     """
-    return placeholder((batch_size, *shape), dtype, name=name or unique_name("keras_tensor"))
+    whole = _whole(shape, batch_size, batch_shape)
+    return placeholder(whole, dtype or floatx(), name=name or unique_name("keras_tensor"))
 
 
 @final
@@ -35,23 +38,37 @@ class InputLayer(Layer):
     """Says what shape a Sequential model takes; passes its input on."""
 
     def __init__(
-        self, shape: Sequence[int | None], dtype: DTypeLike = float32, name: str | None = None
-    ) -> None:
-        super().__init__(input_shape=shape, dtype=dtype, name=name)
-
-        self.shape = tuple(shape)
+        self, shape: Sequence[int | None] | None = None, batch_size: int | None = None,
+        dtype: DTypeLike | None = None, name: str | None = None, *,
+        batch_shape: Sequence[int | None] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(dtype=dtype, name=name)
+        self.declared_shape = _whole(shape, batch_size, batch_shape)
         self.output_shape = self.declared_shape
 
     @classmethod
     def of(cls, x: Tensor) -> InputLayer:
         """The layer that says what an `Input` says."""
-        return cls(build_shape(x.shape)[1:], x.dtype, x.name)
+        return cls(batch_shape=build_shape(x.shape), dtype=x.dtype, name=x.name)
 
     def call(self, inputs: Tensor) -> Tensor:
         return inputs
 
     def get_config(self) -> dict[str, object]:
-        return {"shape": list(self.shape), "dtype": self.dtype.name, "name": self.name}
+        shape = list(self.declared_shape or ())
+        return {"batch_shape": shape, "dtype": self.dtype.name, "name": self.name}
+
+
+def _whole(
+    shape: Sequence[int | None] | None, batch_size: int | None,
+    batch_shape: Sequence[int | None] | None,
+) -> BuildShape:  # fmt: skip
+    if (shape is None) == (batch_shape is None):
+        raise ArgumentError(
+            "an input has a shape without the batch, or a batch_shape with it",
+            received=f"shape={shape}, batch_shape={batch_shape}",
+        )
+    return tuple(batch_shape) if batch_shape is not None else (batch_size, *(shape or ()))
 
 
 @final

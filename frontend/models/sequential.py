@@ -46,7 +46,7 @@ class Sequential(Model):
     def add(self, layer: Layer | Tensor) -> None:
         """Put a layer at the end."""
         if isinstance(layer, Tensor):
-            layer = InputLayer(build_shape(layer.shape)[1:], layer.dtype, layer.name)
+            layer = InputLayer.of(layer)
         if not isinstance(layer, Layer):
             raise ArgumentError("not a layer", received=repr(layer), fix="add(Dense(10))")
         if any(layer is other for other in self.stack):

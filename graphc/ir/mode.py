@@ -13,6 +13,7 @@ from contextvars import ContextVar
 
 import numpy as np
 
+from .dim import Dim
 from .node import Attrs, Node, Op, Tensor, apply
 
 Evaluate = Callable[[Node, Sequence[np.ndarray]], Sequence[np.ndarray]]
@@ -42,7 +43,8 @@ def evaluating_with(evaluate: Evaluate | None) -> Iterator[None]:
 def build(op: Op, inputs: tuple[Tensor, ...], attrs: Attrs) -> tuple[Tensor, ...]:
     """Apply an op: the outputs of the node, with their values in eager mode.
 
-    Nothing is computed where an input has no value: inside regions, or below a placeholder.
+    Nothing is computed where an input has no value (inside regions, or below a placeholder), or
+    where the size of an output is not known.
     """
     evaluate = _evaluate.get()
     if evaluate is not None:
@@ -51,7 +53,8 @@ def build(op: Op, inputs: tuple[Tensor, ...], attrs: Attrs) -> tuple[Tensor, ...
     if evaluate is None or "leaf" in op.traits or all(t._value is not None for t in outputs):
         return outputs
     values = [v for t in inputs if (v := t.concrete()) is not None]
-    if len(values) == len(inputs):
+    known = not any(isinstance(size, Dim) for t in outputs for size in t.shape)
+    if known and len(values) == len(inputs):
         for tensor, value in zip(outputs, evaluate(outputs[0].node, values), strict=True):
             tensor._value = value
     return outputs

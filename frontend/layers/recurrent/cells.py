@@ -278,7 +278,6 @@ class StackedRNNCells(Layer):
         for cell in self.cells:
             if not cell.built:
                 cell.build(input_shape)
-                cell.built = True
             input_shape = (*input_shape[:-1], output_size_of(cell))
 
     def noise(self, inputs: Tensor, states: Sequence[Tensor], training: bool) -> tuple[Noise, ...]:

@@ -71,7 +71,6 @@ class RNN(Layer):
             )
         if not self.cell.built:
             self.cell.build((shape[0], shape[2]))
-            self.cell.built = True
         if self.stateful:
             self._build_states(shape[0])
 
@@ -100,7 +99,7 @@ class RNN(Layer):
         found = outputs if self.return_sequences else last
         return (found, *states) if self.return_state else found
 
-    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor]) -> Tensor | None:
+    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor] = None) -> Tensor | None:
         first = mask[0] if isinstance(mask, list | tuple) else mask
         return first if self.return_sequences and isinstance(first, Tensor) else None
 

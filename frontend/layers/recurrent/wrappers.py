@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Unpack, cast, final
 
 from graphc.errors import ArgumentError, ShapeError
@@ -43,9 +44,13 @@ class TimeDistributed(Layer):
                 expected="(batch, steps, ...)",
             )
 
-    def call(self, inputs: Tensor) -> Tensor:
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         batch, steps, *rest = inputs.shape
-        y = self.layer(movement.reshape(inputs, (product((batch, steps)), *rest)))
+        flat = movement.reshape(inputs, (product((batch, steps)), *rest))
+        if mask is not None and "mask" in signature(self.layer.call).parameters:
+            y = self.layer(flat, mask=movement.reshape(mask, (product((batch, steps)),)))
+        else:
+            y = self.layer(flat)
         return movement.reshape(y, (batch, steps, *y.shape[1:]))
 
 
@@ -100,7 +105,6 @@ class Bidirectional(Layer):
     def build(self, input_shape: BuildShape) -> None:
         for layer in (self.forward_layer, self.backward_layer):
             layer.build(input_shape)
-            layer.built = True
         if self.initial_weights is not None:
             self.set_weights(self.initial_weights)
 
@@ -123,7 +127,7 @@ class Bidirectional(Layer):
         states = (*ahead, *back)
         return (*outputs, *states) if states or self.merge_mode is None else outputs[0]
 
-    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor]) -> Tensor | None:
+    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor] = None) -> Tensor | None:
         return self.forward_layer.compute_mask(inputs, mask)
 
     def reset_state(self) -> None:
@@ -138,5 +142,5 @@ def _recurrent(layer: Layer) -> RNN:
     return layer
 
 
-def _first(mask: Tree[Tensor]) -> Tensor | None:
+def _first(mask: Tree[Tensor] = None) -> Tensor | None:
     return cast("Tensor | None", next(iter(mask), None) if isinstance(mask, list | tuple) else mask)

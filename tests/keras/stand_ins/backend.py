@@ -62,6 +62,12 @@ def name_scope(name: str, **others: object) -> nullcontext[None]:
     return nullcontext()
 
 
+config = SimpleNamespace(
+    image_data_format=lambda: "channels_last", floatx=floatx, epsilon=epsilon, set_floatx=set_floatx
+)
+image_data_format = config.image_data_format
+
+
 def KerasTensor(shape: object, dtype: str = "float32", **others: object) -> Tensor:
     return gx.placeholder(tuple(shape), dtype)
 

@@ -16,6 +16,7 @@ from absl.testing import parameterized
 from graphc.frontend import naming
 
 from .backend import standardize_dtype
+from .layer_checks import run_layer_test
 from .ops import convert_to_numpy
 
 
@@ -58,6 +59,9 @@ class TestCase(parameterized.TestCase):
 
     def assertRaisesRegex(self, expected_exception, expected_regex, *args, **kwargs):
         return super().assertRaisesRegex(expected_exception, "", *args, **kwargs)  # noqa: PT027
+
+    def run_layer_test(self, layer_cls, init_kwargs, *args, **kwargs):
+        run_layer_test(self, layer_cls, init_kwargs, *args, **kwargs)
 
     def run_class_serialization_test(self, instance, custom_objects=None):
         """The config survives JSON and makes an object with the same config."""
