@@ -216,7 +216,11 @@ class Bench:
         pointers = cells.ctypes.data + 8 * np.arange(len(cells), dtype=np.int64)
         self.keep += [cells, pointers]
         work = [
-            (address, pointers.ctypes.data, self.sizes.word(Share(items, form.work, "chunks")))
+            (
+                address,
+                pointers.ctypes.data,
+                self.sizes.word(Share(items, form.work, "chunks", form.most_chunks)),
+            )
             for address, items in native.phases
         ]
 

@@ -1,6 +1,6 @@
 """How workloads scale with threads: measured as far as the machine has cores, then simulated.
 
-    python -m benchmarks.threads [W1 W2 ..] [--simulate 16 64]
+    python -m benchmarks.threads [W1 W2 W5-inference ..] [--simulate 16 64]
 
 Times of each kernel on one thread and its number of chunks go through `simulate.py`. Writes
 `benchmarks/results/<machine>-threads.md`.
@@ -32,6 +32,8 @@ from .record import RESULTS, kept, markdown, milliseconds
 from .simulate import Loop, limiting, redivided, speedup
 
 ROUNDS = 5
+INFERENCE = "-inference"
+"""What the name of a workload ends with where it is not to be trained."""
 CALLS = 7
 
 
@@ -60,7 +62,10 @@ def division(native: Native, sizes: Mapping[str, int]) -> list[tuple[int, int]]:
     values, found = Sizes(sizes), []
     for _, items in native.phases:
         work = native.form.work
-        parts, chunks = (values.word(Share(items, work, what)) for what in ("parts", "chunks"))
+        parts, chunks = (
+            values.word(Share(items, work, what, native.form.most_chunks))
+            for what in ("parts", "chunks")
+        )
         found += [(max(1, values.value(items) // parts), chunks)] * parts
     return found
 
@@ -79,10 +84,11 @@ def measured(
 
 def line(name: str, counts: Sequence[int], more: Sequence[int], overhead: float) -> list[str]:
     """One workload: its training step, or inference where it has none."""
-    w = WORKLOADS[name]
-    f = workloads.training(w) if w.optimizer else workloads.inference(w)
-    batch = w.batch if w.optimizer else w.inference[-1]
-    arrays = w.data(batch) if w.optimizer else w.data(batch)[:1]
+    w = WORKLOADS[name.removesuffix(INFERENCE)]
+    trains = w.optimizer is not None and not name.endswith(INFERENCE)
+    f = workloads.training(w) if trains else workloads.inference(w)
+    batch = w.batch if trains else w.inference[-1]
+    arrays = w.data(batch) if trains else w.data(batch)[:1]
     rounds = measured(f, arrays, counts)
     found = loops(f, arrays)
     most = max(more)
@@ -99,7 +105,8 @@ def line(name: str, counts: Sequence[int], more: Sequence[int], overhead: float)
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.threads", description=__doc__)
-    parser.add_argument("workloads", nargs="*", default=list(WORKLOADS)[:5])
+    usual = [*list(WORKLOADS)[:5], f"W5{INFERENCE}"]
+    parser.add_argument("workloads", nargs="*", default=usual)
     parser.add_argument("--simulate", type=int, nargs="+", default=[16, 64])
     given = parser.parse_args()
     counts = list(range(1, available_cores() + 1))[:2]

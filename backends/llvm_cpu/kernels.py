@@ -29,6 +29,7 @@ from .nest import ordered, ordered_sort
 from .nest.emit_map import emit_map
 from .objects import cache, jit
 from .run import runtime_ir
+from .run.words import MOST_CHUNKS
 from .tuning.choice import USUAL, Choice, Work, emit_chosen
 from .tuning.tuner import TUNER
 
@@ -44,6 +45,8 @@ class Form:
     work: Size
     scratch: tuple[Storage, ...] = ()
     """Storages of this step alone; they are among the pointers."""
+    most_chunks: int = MOST_CHUNKS
+    """How many chunks its scratch storages have room for."""
     note: str = ""
     """What people may want to know of it."""
 
@@ -227,6 +230,7 @@ def _sort(step: SortStep) -> Form:
         (rows, length, inner),
         rows * length * (32 * estimate.PER_NANOSECOND),
         (scratch,),
+        ordered_sort.ROOMS,
     )
 
 

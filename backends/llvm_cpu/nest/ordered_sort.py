@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from graphc.backends.llvm_cpu.ir.module import Module
 from graphc.backends.llvm_cpu.ir.text import Function
 from graphc.backends.llvm_cpu.ir.types import I8, I32, I64, POINTER, Number, memory_type
-from graphc.backends.llvm_cpu.run.words import MOST_CHUNKS
 from graphc.dtypes import DType, bool_
 from graphc.ir.dim import Size
 from graphc.schedule.plan import SortStep
 
 from .ordered import open_plain
+
+ROOMS = 16
+"""Rows that are sorted at the same time: there is scratch memory for each of them."""
 
 # fmt: off
 #             sign and exponent bits of a float: what is above them is NaN
@@ -37,7 +39,7 @@ def packed_bytes(dtype: DType) -> int:
 
 def scratch_bytes(dtype: DType, rows: Size, length: Size) -> Size:
     """Two buffers with a place to spare for each chunk."""
-    chunks = min(rows, MOST_CHUNKS) if isinstance(rows, int) else MOST_CHUNKS
+    chunks = min(rows, ROOMS) if isinstance(rows, int) else ROOMS
     return (length + 1) * (2 * packed_bytes(dtype) * chunks)
 
 
@@ -50,7 +52,7 @@ def emit_sort(module: Module, step: SortStep) -> None:
     element = memory_type(step.x.dtype)
     half = f.mul(f.add(length, 1), packed_bytes(step.x.dtype))
     # Chunks that run at the same time are neighbours, no more than there is room for.
-    room = f.rem(opened.chunk, MOST_CHUNKS)
+    room = f.rem(opened.chunk, ROOMS)
     mine = f.gep(I8, scratch, f.mul(room, f.mul(half, 2)))
     other = f.gep(I8, mine, half)
 

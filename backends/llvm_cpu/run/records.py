@@ -13,7 +13,7 @@ from graphc.schedule.plan import Step, Storage
 
 from .arena import address_of
 from .runtime_ir import WORDS, Operation
-from .words import LONGEST_PART, Address, Located, Share, Word, Words
+from .words import LONGEST_PART, Address, Located, Part, Share, Word, Words
 
 
 class Records:
@@ -68,18 +68,19 @@ class Records:
         long = not isinstance(form.work, int) or form.work >= 2 * LONGEST_PART
         for function, items in phases:
             if long:
-                self._parts(step, function, arguments, items, form.work)
+                self._parts(step, form, function, arguments, items)
             else:
-                chunks = Share(items, form.work, "chunks")
+                chunks = Share(items, form.work, "chunks", form.most_chunks)
                 number = self.record(Operation.RUN, function, arguments, chunks, form.work)
                 self.steps[number] = step
 
     def _parts(
-        self, step: Step, function: int, arguments: Address, items: Size, work: Size
+        self, step: Step, form: Form, function: int, arguments: Address, items: Size
     ) -> None:
         """A phase that may take long, part by part."""
-        parts, chunks = Share(items, work, "parts"), Share(items, work, "chunks")
-        every, charged = Share(items, work, "all chunks"), Share(items, work, "work")
+        kinds: tuple[Part, ...] = ("parts", "chunks", "all chunks", "work")
+        shares = (Share(items, form.work, what, form.most_chunks) for what in kinds)
+        parts, chunks, every, charged = shares
         given = self.words.add(function, arguments, 0, every)
         part = given + 2
         self.record(Operation.SET, part, 0)

@@ -51,7 +51,7 @@ class _Words(TypedDict):
     function: Pairs
     constant: Pairs
     size: Pairs
-    share: list[tuple[int, int, int, Part]]
+    share: list[tuple[int, int, int, Part, int]]
 
 
 class _Facts(TypedDict):
@@ -172,7 +172,7 @@ def _words(words: Sequence[Word], size: _Numbering) -> _Words:
                 found["address"].append((position, word.position))
             case Share():
                 items, work = size.of(word.items), size.of(word.work)
-                found["share"].append((position, items, work, word.what))
+                found["share"].append((position, items, work, word.what, word.most))
             case _:
                 found["size"].append((position, size.of(word)))
         plain.append(value)
@@ -249,8 +249,8 @@ def _read_words(
         words[position] = entries[number]
     for position, number in facts["constant"]:
         words[position] = address_of(constants[number].array)
-    for position, items, work, what in facts["share"]:
-        words[position] = Share(sizes[items], sizes[work], what)
+    for position, items, work, what, most in facts["share"]:
+        words[position] = Share(sizes[items], sizes[work], what, most)
     return words
 
 

@@ -15,7 +15,12 @@ import numpy as np
 from graphc.ir import dim
 from graphc.ir.dim import Size
 
-MOST_CHUNKS = 16
+FEW_CHUNKS = 16
+"""Chunks of whatever is shared at all: even a few threads then end together."""
+MOST_CHUNKS = 256
+"""Chunks of the largest phases, a few for each of many threads."""
+CHUNK_WORK = 160_000 * 32
+"""Work that more chunks than few must be worth: about 20 microseconds of vectors."""
 SMALLEST_SHARED = 40_000 * 32
 """Work (see `estimate.py`) below which waking other threads costs more than it saves: vectors make
 about 5 microseconds of it."""
@@ -46,6 +51,8 @@ class Share:
     work: Size
     what: Part
     """The number that is asked for; the work is that of one part."""
+    most: int = MOST_CHUNKS
+    """More chunks there must not be."""
 
 
 @final
@@ -86,7 +93,8 @@ class Sizes:
         if isinstance(word, dim.Dim):
             return min(self.value(word), _LARGEST)
         work, items = self.value(word.work), max(1, self.value(word.items))
-        chunks = min(items, MOST_CHUNKS) if work >= SMALLEST_SHARED else 1
+        wanted = max(FEW_CHUNKS, work // CHUNK_WORK) if work >= SMALLEST_SHARED else 1
+        chunks = min(items, wanted, word.most)
         parts = max(1, min(work // LONGEST_PART, items // chunks, MOST_PARTS))
         numbers = {"parts": parts, "chunks": chunks, "all chunks": parts * chunks}
         return min(numbers.get(word.what, work // parts), _LARGEST)
