@@ -88,6 +88,31 @@ def independent_groups(kernel: Kernel) -> tuple[Kernel, ...]:
     return tuple(of_stores(kernel, stores) for _, stores in groups)
 
 
+def apart_from_smaller(kernel: Kernel) -> tuple[Kernel, ...]:
+    """Stores over fewer axes apart, so that they do not bind the loops of the others.
+
+    dx[n, c] = .. for n c;  average[c] = .. for c   ->   two kernels: rows n, and one row
+    Not where anything is reduced, or where one store could overwrite what another still reads.
+    """
+    most = max(kernel.stores, key=lambda s: len(s.axes))
+    small = [s for s in kernel.stores if set(s.axes) < set(most.axes) and _is_alone(kernel, s)]
+    if not small or reduced_axes(roots_of(kernel)):
+        return (kernel,)
+    rest = [s for s in kernel.stores if s not in small]
+    return (of_stores(kernel, rest), *(of_stores(kernel, [s]) for s in small))
+
+
+def _is_alone(kernel: Kernel, s: Store) -> bool:
+    """Whether a store and the others may come in any order, wherever their results lie."""
+    others = [t for t in kernel.stores if t is not s]
+    mine = {e.buffer.name for e in walk(roots_of_store(s)) if isinstance(e, Load)}
+    theirs = {e.buffer.name for t in others for e in walk(roots_of_store(t)) if isinstance(e, Load)}
+    in_its_place = s.buffer.name in mine and s.buffer.name not in theirs
+    overwrites = not in_its_place and any(must_precede(t, s) for t in others)
+    read = mine & {t.buffer.name for t in others} or any(must_precede(s, t) for t in others)
+    return s.combine is None and not overwrites and not read
+
+
 def of_stores(kernel: Kernel, stores: Iterable[Store]) -> Kernel:
     """The kernel with some of its stores, and the axes those need."""
     wanted = {s.buffer.name for s in stores}

@@ -7,9 +7,10 @@ import pytest
 
 from graphc.backends.llvm_cpu.nest import stream
 from graphc.dtypes import float32
-from graphc.ir.dim import named
+from graphc.ir.dim import evaluate, named
 from graphc.kernels import build
 from graphc.kernels.kernel import Axis, Buffer, Kernel
+from graphc.kernels.levels import apart_from_smaller
 
 from .map_cases import gelu_affine, softmax
 from .map_runner import Compiled, arrays_for, check, narrower
@@ -72,3 +73,33 @@ def test_no_extreme_of_a_row_loses_a_nan(kind, lanes):
         {"x": rows, "y": got}, {"n": columns}
     )
     assert np.isnan(got).all()
+
+
+def gradient_and_average(columns: int, average: str = "average") -> Kernel:
+    """dx = dy * scale + mean of every channel; the average moves towards the mean."""
+    axes = Axis("i", N), Axis("j", columns)
+    mean, scale, old = (
+        build.load(Buffer(n, float32, (columns,)), "j") for n in ("mean", "scale", average)
+    )
+    dy = build.load(Buffer("dy", float32, (N, columns)), "i", "j")
+    dx = build.op("fma", dy, scale, mean)
+    moved = build.op("add", build.op("mul", old, 0.9), mean)
+    stores = (
+        build.store(Buffer("average", float32, (columns,)), "j", moved),
+        build.store(Buffer("dx", float32, (N, columns)), ("i", "j"), dx),
+    )
+    return Kernel("gradient_and_average", axes, stores)
+
+
+@pytest.mark.parametrize(("average", "pieces"), [("average", 2), ("scale", 1)])
+def test_results_of_few_elements_do_not_bind_the_loops_of_many(average, pieces):
+    # Where the average could lie in the memory of the scale, it has to wait.
+    kernel = gradient_and_average(40, average)
+    assert len(apart_from_smaller(kernel)) == pieces
+    check(kernel, {"n": 30})
+
+
+def test_rows_are_items_beside_results_of_few_elements():
+    phases = Compiled(gradient_and_average(256)).emitted.phases
+    items = [evaluate(p.items, {"n": 20_000}) for p in phases]
+    assert sum(items) > 64

@@ -18,7 +18,12 @@ from graphc.kernels.build import const
 from graphc.kernels.dense import is_keyed
 from graphc.kernels.evaluate import identity
 from graphc.kernels.kernel import Affine, Axis, Kernel, Store
-from graphc.kernels.levels import independent_groups, must_precede, of_stores
+from graphc.kernels.levels import (
+    apart_from_smaller,
+    independent_groups,
+    must_precede,
+    of_stores,
+)
 
 from .body import Body
 from .map import MapEmitter, clears_itself, needs_clearing
@@ -66,7 +71,8 @@ def _phases(
     ordered = [s for s in kernel.stores if is_keyed(s)]
     plain = [s for s in kernel.stores if not is_keyed(s)]
     keyed = [nest(of_stores(kernel, [s])) for s in ordered]
-    maps = [nest(part) for part in independent_groups(of_stores(kernel, plain))] if plain else []
+    groups = independent_groups(of_stores(kernel, plain)) if plain else ()
+    maps = [nest(part) for group in groups for part in apart_from_smaller(group)]
     all_nests = keyed + maps
     dirty = [
         s
