@@ -7,6 +7,7 @@ import pytest
 from contraction_forms import batched, gates, masked, matmul, run_oracle
 
 from graphc import dtypes
+from graphc.backends.llvm_cpu.contract import stream as contract_stream
 from graphc.backends.llvm_cpu.contract.emit import emit_contraction
 from graphc.backends.llvm_cpu.contract.plan import plan_of
 from graphc.backends.llvm_cpu.contract.tile import Tile
@@ -140,7 +141,8 @@ def test_declined(form):
 @pytest.mark.parametrize("offset", [0, 1])
 def test_large_results_are_stored_past_the_caches_where_they_are_aligned(offset, monkeypatch):
     monkeypatch.setattr(stream, "STREAMED_BYTES", 1 << 12)
-    monkeypatch.setattr(stream, "LEAST_ROW_BYTES", 1)
+    monkeypatch.setattr(contract_stream, "LEAST_ROW_BYTES", 1)
+    monkeypatch.setattr(stream.may_be_large, "__defaults__", (1,))
     compiled = Compiled(matmul(B, 64, 33, epilogue="bias"))
     assert "!nontemporal" in compiled.text
     for batch in (3, 16, 50):

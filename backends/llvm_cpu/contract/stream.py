@@ -9,15 +9,18 @@ from graphc.kernels.kernel import Affine, Store
 
 from .plan import Plan
 
+LEAST_ROW_BYTES = 1 << 14
+"""Of results of unknown sizes what is known must be so large."""
+
 
 def may_stream(plan: Plan) -> bool:
     """Whether some results may be streamed."""
-    return any(_is_aligned(plan, s) and may_be_large(s) for s in plan.c.tiles)
+    return any(_is_aligned(plan, s) and may_be_large(s, LEAST_ROW_BYTES) for s in plan.c.tiles)
 
 
 def streams(plan: Plan, place: Place, s: Store) -> Condition:
     """Whether a store of whole vectors is to be streaming."""
-    if not _is_aligned(plan, s) or not may_be_large(s):
+    if not _is_aligned(plan, s) or not may_be_large(s, LEAST_ROW_BYTES):
         return False
     pointer = place.pointers[s.buffer.name]
     aligned = is_aligned(place, pointer, plan.lanes * s.buffer.dtype.itemsize)

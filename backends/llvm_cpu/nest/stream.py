@@ -21,14 +21,14 @@ SHORT_PIECE = 32
 """Bytes that are streamed at once where rows do not begin at whole vectors."""
 
 
-def may_be_large(s: Store) -> bool:
+def may_be_large(s: Store, least_row: int = LEAST_ROW_BYTES) -> bool:
     """Whether some sizes make results large."""
     known = product(x for x in s.buffer.shape if isinstance(x, int))
     assert isinstance(known, int), "a product of numbers is a number"
     nbytes = known * s.buffer.dtype.itemsize
     if all(isinstance(x, int) for x in s.buffer.shape):
         return nbytes >= STREAMED_BYTES
-    return nbytes >= LEAST_ROW_BYTES
+    return nbytes >= least_row
 
 
 def is_large(place: Place, s: Store) -> Condition:
