@@ -140,7 +140,7 @@ def _kernel(step: KernelStep) -> Form:
     key = f"kernel {_rules(lasting, choice)}\n{text}"
     unit = jit.Unit(key, write, tuple(p.function_name for p in phases))
     note = "" if choice == USUAL else f"tuned: {choice}"
-    return Form(unit, phases, pointers, sizes, estimate.work_of(step.kernel), scratch, note)
+    return Form(unit, phases, pointers, sizes, estimate.work_of(step.kernel), scratch, note=note)
 
 
 def _lasting(step: KernelStep, common: Canonical) -> frozenset[str]:
