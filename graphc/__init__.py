@@ -88,6 +88,7 @@ _NAMES = {
     # ------------------------------------------------------------------------ networks
     "graphc.frontend.models": "Model Sequential",
     "graphc.frontend.layers": "Input",
+    "graphc.frontend.dtype_policy": "DTypePolicy dtype_policy set_dtype_policy",
 }
 
 _WHERE = {name: f"{place}:{name}" for place, names in _NAMES.items() for name in names.split()}

@@ -55,7 +55,7 @@ class AbstractConv(SpatialLayer):
             self.bias = self.add_weight((self.filters,), name="bias")
 
     def call(self, inputs: Tensor) -> Tensor:
-        x = convert.cast(inputs, self.dtype)
+        x = convert.cast(inputs, self.compute_dtype)
         return self.finished(
             convolution.conv(
                 x, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate,
@@ -85,7 +85,7 @@ class Conv1D(AbstractConv):
         widths = [(0, 0), (before, 0), (0, 0)]
         if not self.channels_last:
             widths[1], widths[2] = widths[2], widths[1]
-        x = movement.pad(convert.cast(inputs, self.dtype), widths)
+        x = movement.pad(convert.cast(inputs, self.compute_dtype), widths)
         return self.finished(
             convolution.conv(
                 x, self.kernel, self.strides, "valid", self.data_format, self.dilation_rate,
@@ -154,7 +154,7 @@ class AbstractConvTranspose(SpatialLayer):
     def call(self, inputs: Tensor) -> Tensor:
         return self.finished(
             convolution.conv_transpose(
-                convert.cast(inputs, self.dtype), self.kernel, self.strides, self.padding,
+                convert.cast(inputs, self.compute_dtype), self.kernel, self.strides, self.padding,
                 self.output_padding, self.data_format, self.dilation_rate, self.rank,
             )
         )  # fmt: skip

@@ -129,7 +129,7 @@ class Rescaling(Layer):
         self.scale, self.offset = scale, offset
 
     def call(self, inputs: Tensor) -> Tensor:
-        x = convert.cast(inputs, self.dtype)
+        x = convert.cast(inputs, self.compute_dtype)
         scale, offset = (np.asarray(v, np.float64) for v in (self.scale, self.offset))
         scaled = elementwise.mul(x, leaf.constant(scale, x.dtype))
         return elementwise.add(scaled, leaf.constant(offset, x.dtype))
@@ -186,7 +186,7 @@ class Normalization(Layer):
             weight.assign(value.astype(np.float32))
 
     def call(self, inputs: Tensor) -> Tensor:
-        x = convert.cast(inputs, self.dtype)
+        x = convert.cast(inputs, self.compute_dtype)
         kept = self._kept(x.ndim)
         shape = [x.shape[a] if a in kept else 1 for a in range(x.ndim)]
         mean = movement.reshape(self.mean, shape)

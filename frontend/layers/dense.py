@@ -52,5 +52,5 @@ class Dense(Layer):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     def call(self, inputs: Tensor) -> Tensor:
-        y = matmul.matmul(convert.cast(inputs, self.dtype), self.kernel)
+        y = matmul.matmul(convert.cast(inputs, self.compute_dtype), self.kernel)
         return self.activation(elementwise.add(y, self.bias) if self.use_bias else y)

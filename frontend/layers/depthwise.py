@@ -52,7 +52,7 @@ class AbstractDepthwiseConv(SpatialLayer):
     def call(self, inputs: Tensor) -> Tensor:
         return self.finished(
             convolution.depthwise_conv(
-                convert.cast(inputs, self.dtype), self.kernel, self.strides, self.padding,
+                convert.cast(inputs, self.compute_dtype), self.kernel, self.strides, self.padding,
                 self.data_format, self.dilation_rate, self.rank,
             )
         )  # fmt: skip
@@ -126,8 +126,9 @@ class AbstractSeparableConv(SpatialLayer):
     def call(self, inputs: Tensor) -> Tensor:
         return self.finished(
             convolution.separable_conv(
-                convert.cast(inputs, self.dtype), self.depthwise_kernel, self.pointwise_kernel,
-                self.strides, self.padding, self.data_format, self.dilation_rate, self.rank,
+                convert.cast(inputs, self.compute_dtype), self.depthwise_kernel,
+                self.pointwise_kernel, self.strides, self.padding, self.data_format,
+                self.dilation_rate, self.rank,
             )
         )  # fmt: skip
 

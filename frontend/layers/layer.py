@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from functools import cache, wraps
 from typing import Self, Unpack, cast
 
-from graphc.dtypes import DTypeLike, as_dtype
+from graphc.dtypes import DType, DTypeLike
 from graphc.errors import ModeError
 from graphc.frontend import constraints, effects, initializers, regularizers
-from graphc.frontend.config import floatx
+from graphc.frontend.dtype_policy import policy_of, weights_in
 from graphc.frontend.eager import eager_on_arrays
 from graphc.frontend.masks import mask_of, set_mask
 from graphc.frontend.naming import snake_case, unique_name
@@ -77,7 +77,8 @@ class Layer(Holder):
         check_options(type(self).__name__, options)
         self._name = options.get("name") or unique_name(snake_case(type(self).__name__))
         self.trainable = options.get("trainable", True)
-        self.dtype = as_dtype(options.get("dtype") or floatx())
+        self.dtype_policy = policy_of(options.get("dtype"))
+        self.dtype = self.dtype_policy.variable_dtype
         shape = options.get("input_shape")
         self.declared_shape: BuildShape | None = (None, *shape) if shape is not None else None
         self.activity_regularizer = regularizers.get(options.get("activity_regularizer"))
@@ -160,7 +161,8 @@ class Layer(Holder):
         token = _phase.set(phase)
         try:
             said = self._defaults(tensors, options, phase.training, len(more))
-            result = self.call(tensors, *more, **said)
+            with weights_in(self.dtype_policy):
+                result = self.call(tensors, *more, **said)
         finally:
             _phase.reset(token)
         self._finish(tensors, result)
@@ -211,7 +213,13 @@ class Layer(Holder):
     def _as_input(self, value: object) -> Tensor:
         tensor = convert.as_tensor(value)  # pyright: ignore[reportArgumentType]
         wanted = self.autocast and tensor.dtype.is_float
-        return convert.cast(tensor, self.dtype) if wanted else tensor
+        return convert.cast(tensor, self.compute_dtype) if wanted else tensor
+
+    @property
+    def compute_dtype(self) -> DType:
+        """What the layer computes in; `dtype` is that of its weights."""
+        policy = self.dtype_policy
+        return policy.compute_dtype if policy.is_mixed else self.dtype
 
     @property
     def losses(self) -> list[Tensor]:
@@ -233,6 +241,8 @@ class Layer(Holder):
         names = {"name": None, "trainable": None, "dtype": None, **self._given}
         kept = {n: value for n, value in vars(self).items() if not isinstance(value, Tensor)}
         own = {"name": self.name, "trainable": self.trainable, **kept}
+        if self.dtype_policy.is_mixed:
+            own["dtype"] = self.dtype_policy.name
         return {n: plain(own.get(n, value), self.name) for n, value in names.items()}
 
     @classmethod

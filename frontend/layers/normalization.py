@@ -58,7 +58,7 @@ class BatchNormalization(Layer):
         self.input_spec = InputSpec(min_ndim=2, axes={self.axis: size})
 
     def call(self, inputs: Tensor, training: bool = False, mask: Tensor | None = None) -> Tensor:
-        x = convert.cast(inputs, self.dtype)
+        x = convert.cast(inputs, self.compute_dtype)
         mean: Tensor = self.moving_mean
         variance: Tensor = self.moving_variance
         if training and self.trainable:
@@ -145,7 +145,7 @@ class LayerNormalization(AbstractScaled):
         )  # fmt: skip
 
     def call(self, inputs: Tensor) -> Tensor:
-        x = convert.cast(inputs, self.dtype)
+        x = convert.cast(inputs, self.compute_dtype)
         return normalization.layer_norm(x, self.gamma, self.beta, self.axis, self.epsilon)
 
 
@@ -184,7 +184,7 @@ class GroupNormalization(AbstractScaled):
         super().build(input_shape)
 
     def call(self, inputs: Tensor) -> Tensor:
-        x = convert.cast(inputs, self.dtype)
+        x = convert.cast(inputs, self.compute_dtype)
         return normalization.group_norm(
             x, self.gamma, self.beta, self.count, self.channel, self.epsilon
         )
@@ -209,7 +209,7 @@ class RMSNormalization(Layer):
         self.input_spec = InputSpec(axes=sizes)
 
     def call(self, inputs: Tensor) -> Tensor:
-        x = convert.cast(inputs, self.dtype)
+        x = convert.cast(inputs, self.compute_dtype)
         return normalization.rms_norm(x, self.scale, self.axis, self.epsilon)
 
 
@@ -226,4 +226,4 @@ class UnitNormalization(Layer):
         self.axis = axis if isinstance(axis, int) else list(axis)
 
     def call(self, inputs: Tensor) -> Tensor:
-        return normalization.l2_normalize(convert.cast(inputs, self.dtype), self.axis)
+        return normalization.l2_normalize(convert.cast(inputs, self.compute_dtype), self.axis)

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
-from graphc.dtypes import DTypeLike
 from graphc.errors import ArgumentError, ShapeError
 from graphc.frontend import regularizers
+from graphc.frontend.dtype_policy import PolicyLike
 from graphc.ir.dim import Dim, Shape
 from graphc.ir.node import Tensor
 
@@ -21,7 +21,7 @@ class BaseOptions(TypedDict, total=False):
 
     name: str | None
     trainable: bool
-    dtype: DTypeLike | None
+    dtype: PolicyLike | None
     input_shape: Sequence[int | None]
 
 

@@ -6,7 +6,8 @@ make it so. Two unknown sizes that meet are taken to be equal; the compiled func
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -40,10 +41,19 @@ def _infer_broadcast(x: Tensor, *, shape: Shape) -> TensorType:
 broadcast_to_op = Op("broadcast_to", _infer_broadcast)
 
 
+READER: ContextVar[Callable[[Tensor], Tensor] | None] = ContextVar("reader", default=None)
+"""What tensors become where an operation reads them; mixed precision converts weights here."""
+
+
+def _read(tensor: Tensor) -> Tensor:
+    reader = READER.get()
+    return tensor if reader is None else reader(tensor)
+
+
 def as_tensor(value: TensorLike, dtype: DType | None = None) -> Tensor:
     """A tensor from a tensor, number, nested list or array."""
     if isinstance(value, Tensor):
-        return value if dtype is None else cast(value, dtype)
+        return _read(value) if dtype is None else cast(value, dtype)
     if isinstance(value, _WEAK):
         number = _number(value)
         return leaf.uniform((), number, dtype or dtypes.of_number(number))
@@ -57,7 +67,7 @@ def cast(x: TensorLike, dtype: dtypes.DTypeLike) -> Tensor:
     Floats become integers by dropping the fraction; values out of range become the nearest end,
     NaN becomes 0. Numbers become bool by `x != 0`.
     """
-    kind, tensor = dtypes.as_dtype(dtype), as_tensor(x)
+    kind, tensor = dtypes.as_dtype(dtype), x if isinstance(x, Tensor) else as_tensor(x)
     if tensor.dtype is kind:
         return tensor
     return build(cast_op, (tensor,), {"dtype": kind})[0]
@@ -65,7 +75,7 @@ def cast(x: TensorLike, dtype: dtypes.DTypeLike) -> Tensor:
 
 def promote(*values: TensorLike) -> list[Tensor]:
     """Tensors of one dtype: the join of the tensors' dtypes, where numbers are weak."""
-    strong = [v if isinstance(v, Tensor) else None for v in values]
+    strong = [_read(v) if isinstance(v, Tensor) else None for v in values]
     for i, v in enumerate(values):
         if strong[i] is None and not isinstance(v, _WEAK):
             strong[i] = as_tensor(v)

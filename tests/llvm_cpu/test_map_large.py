@@ -8,7 +8,7 @@ import pytest
 from graphc import dtypes
 from graphc.dtypes import DType
 from graphc.ir.dim import named
-from graphc.kernels.build import coord, load, store
+from graphc.kernels.build import coord, load, op, store
 from graphc.kernels.kernel import Affine, Axis, Buffer, Index, Kernel
 
 from .map_runner import Compiled, check
@@ -73,3 +73,21 @@ def test_gathers(size: object, dtype: DType) -> None:
     keys = np.array(places, dtype.numpy)
     got = read(key, size, len(places), x=bytes_at(places), k=keys)
     np.testing.assert_array_equal(got, [1, 2, 3, 4, 5])
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "bool", "uint8"])
+def test_narrow_results_pass_by_the_caches(dtype: str) -> None:
+    """So many that they are streamed; they are converted all the same."""
+    of, count = dtypes.as_dtype(dtype), 1 << 24
+    x, y = Buffer("x", dtypes.float32, (64,)), Buffer("y", of, (count // 64, 64))
+    value = op("cast", load(x, "j"), dtype=dtypes.bool_ if dtype == "bool" else of)
+    if of.is_float:
+        value = op(f"round_{dtype}", load(x, "j"), dtype=dtypes.float32)
+    stores = (store(y, ("i", "j"), value),)
+    kernel = Kernel("narrow", (Axis("i", count // 64), Axis("j", 64)), stores)
+    raw = np.zeros(count * of.itemsize + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    got = raw[start : start + count * of.itemsize].view(of.numpy).reshape(-1, 64)
+    given = np.arange(64, dtype=np.float32) / 3
+    Compiled(kernel).run({"x": given, "y": got}, {})
+    assert (got == given.astype(of.numpy)).all()

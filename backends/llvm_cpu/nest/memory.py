@@ -349,7 +349,8 @@ class Memory:
                 old = access.read(f, dtype, width, at, mask)
                 value = scalar.combine(f, combine, compute, width, old, value)
             if self.streaming and mask is None:
-                return f.store(memory_type(dtype, width), value, at, pieces_of(s, width), True)
+                stored = access.narrow(f, dtype, width, value)
+                return f.store(memory_type(dtype, width), stored, at, pieces_of(s, width), True)
             return access.write(f, dtype, width, value, at, mask)
         pointers = self._pointers(s.buffer, s.index, where, group)
         mask = mask or place.all_lanes()
