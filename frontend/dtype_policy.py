@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from graphc import dtypes
 from graphc.dtypes import DType, DTypeLike, as_dtype
 from graphc.errors import ArgumentError
-from graphc.frontend.config import floatx
 from graphc.ir.node import Tensor
 from graphc.ops import convert
 from graphc.ops.variable import Variable
+
+from .config import floatx
 
 MIXED = {"mixed_bfloat16": dtypes.bfloat16}
 

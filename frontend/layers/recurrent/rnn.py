@@ -117,7 +117,7 @@ class RNN(Layer):
                 raise ArgumentError(
                     f"{self.name} has {count} states", received=f"{len(given)} initial states"
                 )
-            return [convert.cast(s, self.dtype) for s in given]
+            return [convert.cast(s, self.compute_dtype) for s in given]
         if self.memory.states:
             return [effects.latest(state) for state in self.memory.states]
         return initial_states(self.cell, x.shape[0])
