@@ -9,7 +9,7 @@ import pytest
 from layer_table import OURS, ROWS, Row
 
 import graphc as gx
-from graphc.frontend import config, layers
+from graphc.frontend import config, dtype_policy, layers
 from graphc.ir.tree import leaves
 from graphc.ops.leaf import placeholder
 
@@ -126,3 +126,28 @@ def test_a_training_step(row):
     numbers = [model.train_on_batch(values, target) for _ in range(3)]
     assert np.all(np.isfinite(numbers))
     assert model.predict(values, verbose=0).shape == (5, 1)
+
+
+MIXED = {row.text: row for row in ROWS if row.weights and "Normalization(mean" not in row.text}
+
+
+@pytest.mark.parametrize("text", MIXED)
+def test_mixed_precision(text):
+    """Weights stay float32, outputs are bfloat16 and near those of float32."""
+    row = MIXED[text]
+    plain = made(row)
+    values = data(row, 3)
+    wanted = plain(given(row, values)).numpy()
+    dtype_policy.set_dtype_policy("mixed_bfloat16")
+    try:
+        mixed = eval(row.text, vars(layers))
+    finally:
+        dtype_policy.set_dtype_policy("float32")
+    mixed(given(row, values))
+    mixed.set_weights(plain.get_weights())
+    found = mixed(given(row, values))
+    assert found.dtype.name == "bfloat16"
+    assert all(w.dtype.name == "float32" for w in mixed.trainable_weights)
+    np.testing.assert_allclose(
+        found.numpy().astype(np.float32), wanted, atol=0.03 * np.abs(wanted).max() + 0.03
+    )

@@ -102,7 +102,7 @@ class Cell(Layer):
     def get_initial_state(self, batch_size: Size) -> States:
         """Zeros."""
         sizes = [self.state_size] if isinstance(self.state_size, int) else self.state_size
-        return [leaf.zeros((batch_size, n), self.dtype) for n in sizes]
+        return [leaf.zeros((batch_size, n), self.compute_dtype) for n in sizes]
 
     def gate(self, y: Tensor, k: int) -> Tensor:
         """The k-th gate of a product with all of them."""
@@ -285,7 +285,7 @@ class StackedRNNCells(Layer):
         found: list[Noise] = []
         for cell, own in zip(self.cells, self._split(states)):
             found.append(cell.noise(inputs, own, training) if isinstance(cell, Cell) else ())
-            inputs = leaf.zeros((*inputs.shape[:-1], output_size_of(cell)), self.dtype)
+            inputs = leaf.zeros((*inputs.shape[:-1], output_size_of(cell)), self.compute_dtype)
         return tuple(found)
 
     def call(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -345,7 +345,7 @@ def initial_states(cell: Layer, batch: Size) -> States:
     """What the cell begins with: its own answer, or zeros."""
     if isinstance(cell, Cell | StackedRNNCells):
         return cell.get_initial_state(batch)
-    return [leaf.zeros((batch, n), cell.dtype) for n in sizes_of(cell)]
+    return [leaf.zeros((batch, n), cell.compute_dtype) for n in sizes_of(cell)]
 
 
 def step_of(

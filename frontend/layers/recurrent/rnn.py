@@ -138,7 +138,7 @@ class _Walk:
         if isinstance(self.cell, Cell | StackedRNNCells):
             self.noise = self.cell.noise(self.rows[0], states, training)
         width = output_size_of(self.cell)
-        self.first = leaf.zeros((x.shape[0], width), layer.dtype)
+        self.first = leaf.zeros((x.shape[0], width), layer.compute_dtype)
 
     def run(self) -> tuple[Tensor, Tensor, States]:
         """The outputs of all steps, (batch, steps, units), the last one, and the last states."""
