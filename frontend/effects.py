@@ -48,6 +48,12 @@ def collecting_effects() -> Iterator[Effects]:
         _collector.reset(token)
 
 
+def collected() -> dict[Variable, Tensor] | None:
+    """The new values announced so far; None where nobody collects."""
+    effects = _collector.get()
+    return None if effects is None else effects.updates
+
+
 def latest(variable: Variable) -> Tensor:
     """The value that the variable will have after the calls so far; the variable itself if none."""
     effects = _collector.get()

@@ -34,14 +34,7 @@ def reduced(
     values: Tensor, weight: TensorLike | None, mask: Tensor | None, reduction: str
 ) -> Tensor:
     """The values weighted, masked and reduced; 0 and not NaN where nothing counts."""
-    factor = None if weight is None else convert.as_tensor(weight, values.dtype)
-    factor = convert.cast(factor, values.dtype) if factor is not None else None
-    if mask is not None:
-        counting = _counting(mask, values.dtype, reduction)
-        if factor is not None:
-            counting, factor = same_rank(counting, factor)
-            counting = elementwise.mul(counting, factor)
-        factor = counting
+    factor = masked_weight(weight, mask, values.dtype, reduction)
     if factor is not None:
         values, factor = same_rank(values, factor)
         factor = _along_first_axes(factor, values.ndim)
@@ -54,6 +47,19 @@ def reduced(
     if reduction == "mean_with_sample_weight" and factor is not None:
         return quotient(total, reduce.sum(factor))
     return elementwise.div(total, elementwise.maximum(count_of(values), 1))
+
+
+def masked_weight(
+    weight: TensorLike | None, mask: Tensor | None, dtype: DType, reduction: str = "sum"
+) -> Tensor | None:
+    """A weight that is 0 where the mask does not hold; None for no weight and no mask."""
+    factor = None if weight is None else convert.cast(convert.as_tensor(weight), dtype)
+    if mask is None:
+        return factor
+    counting = _counting(mask, dtype, reduction)
+    if factor is None:
+        return counting
+    return elementwise.mul(*same_rank(counting, factor))
 
 
 def quotient(a: Tensor, b: Tensor) -> Tensor:

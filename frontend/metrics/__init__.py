@@ -1,83 +1,194 @@
-"""Metrics by name or function: numbers per example, averaged over all examples of an epoch."""
+"""Metrics by class, function and name; one file per family, tables.py for all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from graphc.frontend.losses import (
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
 
-from graphc.errors import ArgumentError
-from graphc.frontend import losses
-from graphc.frontend.lookup import find
-from graphc.ir.node import Tensor
-from graphc.ops import reduce
-
-from .accuracy import (
+from .accuracies import (
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
     accuracy,
     binary_accuracy,
     categorical_accuracy,
     sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
 )
+from .correlation import (
+    ConcordanceCorrelation,
+    PearsonCorrelation,
+    R2Score,
+    concordance_correlation,
+    pearson_correlation,
+)
+from .counts import (
+    FalseNegatives,
+    FalsePositives,
+    Precision,
+    Recall,
+    TrueNegatives,
+    TruePositives,
+)
+from .curves import (
+    AUC,
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
+from .errors import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    RootMeanSquaredError,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+    cosine_similarity,
+)
+from .fscore import F1Score, FBetaScore
+from .mean import Mean, MeanMetricWrapper, Sum
+from .metric import Metric
+from .overlap import (
+    BinaryIoU,
+    ConfusionMatrix,
+    IoU,
+    MeanIoU,
+    OneHotIoU,
+    OneHotMeanIoU,
+    confusion_matrix,
+)
+from .tables import BY_NAME, Given, as_metric, deserialize, get, serialize
 
-Function = Callable[[Tensor, Tensor], Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A function of targets and predictions whose mean is reported under a name."""
-
-    name: str
-    function: Function
-
-    def __call__(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """The mean over a batch, a scalar."""
-        return reduce.mean(self.function(y_true, y_pred))
-
-
-Given = str | Metric | losses.Loss | type[losses.Loss] | Function
-
-BY_NAME: dict[str, Function] = {
-    "accuracy": accuracy,
-    "acc": accuracy,
-    "binary_accuracy": binary_accuracy,
-    "categorical_accuracy": categorical_accuracy,
-    "sparse_categorical_accuracy": sparse_categorical_accuracy,
-    "mse": losses.mean_squared_error,
-    "mean_squared_error": losses.mean_squared_error,
-    "mae": losses.mean_absolute_error,
-    "mean_absolute_error": losses.mean_absolute_error,
-    "binary_crossentropy": losses.binary_crossentropy,
-    "categorical_crossentropy": losses.categorical_crossentropy,
-    "sparse_categorical_crossentropy": losses.sparse_categorical_crossentropy,
-}
-
-
-def get(given: Given) -> Metric:
-    """The metric meant by a name, a metric, a loss, or a function (y_true, y_pred).
-
-    It is reported under the name by which it was asked for.
-
-    >>> get("acc").name, get("accuracy").function is get("acc").function
-    ('acc', True)
-    """
-    if isinstance(given, Metric):
-        return given
-    if isinstance(given, str):
-        return Metric(given, find("metric", BY_NAME, given))
-    if isinstance(given, type | losses.Loss):
-        loss = losses.as_loss(given)
-        return Metric(loss.name, loss.call)
-    if callable(given):
-        return Metric(given.__name__, given)
-    raise ArgumentError(
-        "not a metric", received=repr(given), expected=f"a function or one of {', '.join(BY_NAME)}"
-    )
-
+BinaryCrossEntropy = BinaryCrossentropy
+CategoricalCrossEntropy = CategoricalCrossentropy
+SparseCategoricalCrossEntropy = SparseCategoricalCrossentropy
+mae = MAE = mean_absolute_error
+mape = MAPE = mean_absolute_percentage_error
+mse = MSE = mean_squared_error
+msle = MSLE = mean_squared_logarithmic_error
+kld = KLD = kl_divergence
 
 __all__ = [
+    "AUC",
+    "BY_NAME",
+    "KLD",
+    "MAE",
+    "MAPE",
+    "MSE",
+    "MSLE",
+    "Accuracy",
+    "BinaryAccuracy",
+    "BinaryCrossEntropy",
+    "BinaryCrossentropy",
+    "BinaryIoU",
+    "CategoricalAccuracy",
+    "CategoricalCrossEntropy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "ConcordanceCorrelation",
+    "ConfusionMatrix",
+    "CosineSimilarity",
+    "F1Score",
+    "FBetaScore",
+    "FalseNegatives",
+    "FalsePositives",
+    "Given",
+    "Hinge",
+    "IoU",
+    "KLDivergence",
+    "LogCoshError",
+    "Mean",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanIoU",
+    "MeanMetricWrapper",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
     "Metric",
+    "OneHotIoU",
+    "OneHotMeanIoU",
+    "PearsonCorrelation",
+    "Poisson",
+    "Precision",
+    "PrecisionAtRecall",
+    "R2Score",
+    "Recall",
+    "RecallAtPrecision",
+    "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
+    "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossEntropy",
+    "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
+    "SquaredHinge",
+    "Sum",
+    "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
     "accuracy",
+    "as_metric",
     "binary_accuracy",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
     "categorical_accuracy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "concordance_correlation",
+    "confusion_matrix",
+    "cosine_similarity",
+    "deserialize",
     "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "kld",
+    "log_cosh",
+    "mae",
+    "mape",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "mse",
+    "msle",
+    "pearson_correlation",
+    "poisson",
+    "serialize",
     "sparse_categorical_accuracy",
+    "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy",
+    "squared_hinge",
+    "top_k_categorical_accuracy",
 ]

@@ -11,10 +11,10 @@ from graphc.errors import ArgumentError, ModeError, UnknownNameError
 from graphc.frontend import losses, metrics, optimizers
 from graphc.frontend.layers.layer import Layer
 from graphc.frontend.layers.spec import LayerOptions, build_shape
+from graphc.frontend.metrics import Mean
 from graphc.frontend.naming import unique_name
 from graphc.frontend.training.batches import examples
 from graphc.frontend.training.history import History
-from graphc.frontend.training.means import Means
 from graphc.frontend.training.steps import Objective
 from graphc.frontend.training.trainer import Schedule, Trainer
 from graphc.ir.node import Tensor
@@ -134,7 +134,7 @@ class Model(Layer):
             optimizers.get(optimizer),
             losses.as_loss(loss),
             found,
-            Means(["loss", *(m.name for m in found)]),
+            Mean("loss"),
         )
 
     def fit(
@@ -188,7 +188,7 @@ class Model(Layer):
         return self.trainer.objective.optimizer if self.trainer.objective else None
 
 
-as_metric = metrics.get
+as_metric = metrics.as_metric
 
 
 def _batch_size(value: int | None) -> int:

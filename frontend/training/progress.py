@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Protocol, final
 
+import numpy as np
 from tqdm import tqdm
 
 from graphc.errors import ArgumentError
@@ -49,7 +50,8 @@ def progress(verbose: int | str, batches: int, title: str) -> Progress:
 
 def in_words(numbers: Mapping[str, float]) -> str:
     """The numbers in one line: `loss 0.3125  accuracy 0.9062`."""
-    return "  ".join(f"{name} {value:.4f}" for name, value in numbers.items())
+    single = ((name, value) for name, value in numbers.items() if np.ndim(value) == 0)
+    return "  ".join(f"{name} {value:.4f}" for name, value in single)
 
 
 @final

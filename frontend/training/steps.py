@@ -7,22 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import cast, final
+
+import numpy as np
 
 from graphc.diff.reverse import grad
 from graphc.errors import ModeError
 from graphc.frontend.effects import collecting_effects
 from graphc.frontend.layers.layer import Layer
 from graphc.frontend.losses import Loss
-from graphc.frontend.metrics import Metric
+from graphc.frontend.metrics import Mean, Metric
 from graphc.frontend.optimizers import Optimizer
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree, leaves
-from graphc.ops import elementwise
+from graphc.ops import elementwise, leaf
 from graphc.ops.variable import Variable
 from graphc.provenance import in_role
-
-from .means import Means
 
 Inputs = Tree[Tensor]
 Numbers = Tree[Tensor]
@@ -37,12 +37,31 @@ class Objective:
     optimizer: Optimizer
     loss: Loss
     metrics: tuple[Metric, ...]
-    means: Means
+    mean_loss: Mean
 
     def measure(self, y: Tensor, predictions: Tensor, loss: Tensor) -> tuple[Numbers, Updates]:
-        """The running means after this batch, and their updates."""
-        values = {"loss": loss, **{m.name: m(y, predictions) for m in self.metrics}}
-        return self.means.add(values, predictions.shape[0])
+        """The loss and the metrics with this batch taken into account, and their updates."""
+        with collecting_effects() as effects:
+            # Every example weighs the same, also those of a smaller last batch.
+            self.mean_loss.update_state(loss, leaf.size_of(predictions.shape[0], loss.dtype))
+            for metric in self.metrics:
+                metric.update_state(y, predictions)
+            numbers: dict[str, Numbers] = {m.name: m.result() for m in self.reported}
+        return numbers, effects.updates
+
+    @property
+    def reported(self) -> tuple[Metric, ...]:
+        """The loss and the metrics."""
+        return self.mean_loss, *self.metrics
+
+    def reset(self) -> None:
+        """Begin again at no batches."""
+        for metric in self.reported:
+            metric.reset_state()
+
+    def numbers(self) -> dict[str, float]:
+        """What was measured since the last reset, by name."""
+        return {m.name: as_number(m.result().numpy()) for m in self.reported}
 
 
 def train_step(model: Layer, objective: Objective, x: Inputs, y: Tensor) -> tuple[Numbers, Updates]:
@@ -73,6 +92,12 @@ def test_step(model: Layer, objective: Objective, x: Inputs, y: Tensor) -> tuple
 def predict_step(model: Layer, x: Inputs) -> tuple[Tree[Tensor], Updates]:
     """Forward only."""
     return model(x, training=False), {}
+
+
+def as_number(value: np.ndarray) -> float:
+    """The shortest number that is this one in its dtype; metrics of several numbers stay arrays."""
+    # 0.9 in float32 is 0.8999999761581421 in Python's floats.
+    return float(str(value)) if np.ndim(value) == 0 else cast(float, value)
 
 
 def _sum(terms: Sequence[Tensor]) -> Tensor:

@@ -19,7 +19,16 @@ from .batches import Arrays, Examples, count_of, paced, rows_of
 from .history import History
 from .progress import Progress, progress
 from .running import Build, Run, compiled, interpreted, signature
-from .steps import Inputs, Numbers, Objective, Updates, predict_step, test_step, train_step
+from .steps import (
+    Inputs,
+    Numbers,
+    Objective,
+    Updates,
+    as_number,
+    predict_step,
+    test_step,
+    train_step,
+)
 
 Measured = Callable[[Layer, Objective, Inputs, Tensor], tuple[Numbers, Updates]]
 
@@ -100,16 +109,16 @@ class Trainer:
         order: np.ndarray | None = None,
     ) -> dict[str, float]:  # fmt: skip
         """One pass over the data: the only place where steps follow one another."""
-        means = self._objective().means
-        means.reset()
-        arrays, most = (data.inputs, data.targets), self._objective().optimizer.steps_at_once
+        objective = self._objective()
+        objective.reset()
+        arrays, most = (data.inputs, data.targets), objective.optimizer.steps_at_once
         for rows, batches in paced(data.count, size, shown.seconds, most):
             if order is None:
                 numbers = step(tuple(rows_of(a, rows) for a in arrays), size, None)
             else:
                 numbers = step(arrays, size, order[rows])
             shown.advance(_last(numbers), batches)
-        return means.values()
+        return objective.numbers()
 
     def _train(self, data: Examples) -> Run:
         step, optimizer = self._measured("train", train_step, data), self._objective().optimizer
@@ -172,4 +181,4 @@ class Trainer:
 
 def _last(outputs: object) -> Mapping[str, float]:
     assert isinstance(outputs, dict), "steps answer numbers by name"
-    return {name: float(value[-1]) for name, value in outputs.items()}
+    return {name: as_number(value[-1]) for name, value in outputs.items()}

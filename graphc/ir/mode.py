@@ -22,6 +22,7 @@ Decide = Callable[[Tensor], bool]
 
 _evaluate: ContextVar[Evaluate | None] = ContextVar("eager evaluator", default=None)
 _decide: ContextVar[Decide | None] = ContextVar("who decides conditions", default=None)
+_assigned: ContextVar[dict[Tensor, Tensor] | None] = ContextVar("assignments", default=None)
 _depth: ContextVar[int] = ContextVar("region depth", default=0)
 
 
@@ -44,9 +45,11 @@ def build(op: Op, inputs: tuple[Tensor, ...], attrs: Attrs) -> tuple[Tensor, ...
     """Apply an op: the outputs of the node, with their values in eager mode.
 
     Nothing is computed where an input has no value (inside regions, or below a placeholder), or
-    where the size of an output is not known.
+    where a size is not known.
     """
-    evaluate = _evaluate.get()
+    evaluate, assigned = _evaluate.get(), _assigned.get()
+    if assigned:
+        inputs = tuple(assigned.get(t, t) for t in inputs)
     if evaluate is not None:
         inputs = tuple(t.for_eager() for t in inputs)
     outputs = apply(op, inputs, attrs).outputs
@@ -54,6 +57,7 @@ def build(op: Op, inputs: tuple[Tensor, ...], attrs: Attrs) -> tuple[Tensor, ...
         return outputs
     values = [v for t in inputs if (v := t.concrete()) is not None]
     known = not any(isinstance(size, Dim) for t in outputs for size in t.shape)
+    known = known and (bool(inputs) or not _has_unknown_sizes(attrs))
     if known and len(values) == len(inputs):
         for tensor, value in zip(outputs, evaluate(outputs[0].node, values), strict=True):
             tensor._value = value
@@ -74,6 +78,29 @@ def decided(condition: Tensor) -> bool | None:
     """Whether a symbolic scalar is taken to be true; None if nobody decides."""
     decide = _decide.get()
     return decide(condition) if decide is not None and condition.shape == () else None
+
+
+def _has_unknown_sizes(attrs: Attrs) -> bool:
+    flat = (e for v in attrs.values() for e in (v if isinstance(v, tuple) else (v,)))
+    return any(isinstance(e, Dim) for e in flat)
+
+
+@contextmanager
+def collecting_assignments(into: dict[Tensor, Tensor]) -> Iterator[None]:
+    """Collect what variables are assigned inside; there they stand for their new values.
+
+    Not for code that differentiates: a derivative needs the values that were used.
+    """
+    token = _assigned.set(into)
+    try:
+        yield
+    finally:
+        _assigned.reset(token)
+
+
+def assignments() -> dict[Tensor, Tensor] | None:
+    """What was assigned so far; None where nobody collects."""
+    return _assigned.get()
 
 
 def region_depth() -> int:

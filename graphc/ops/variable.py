@@ -15,11 +15,11 @@ import numpy as np
 
 from graphc.dtypes import DTypeLike, as_dtype
 from graphc.errors import DTypeError, ShapeError
-from graphc.ir.mode import is_eager
+from graphc.ir.mode import assignments, is_eager
 from graphc.ir.node import Tensor, apply
 
 from . import elementwise, leaf
-from .convert import TensorLike, as_tensor
+from .convert import TensorLike, as_tensor, cast
 
 _ALIGN = 64  # one cache line, and the widest vector register
 
@@ -57,7 +57,14 @@ class Variable(Tensor):
         return self._snapshot
 
     def assign(self, value: TensorLike) -> Variable:
-        """Store another value of the same shape; it is converted to the variable's dtype."""
+        """Store another value of the same shape; it is converted to the variable's dtype.
+
+        A symbolic value is collected, where assignments are (`collecting_assignments`).
+        """
+        pending = assignments()
+        if pending is not None and (self in pending or as_tensor(value).concrete() is None):
+            pending[self] = cast(value, self.dtype)
+            return self
         array = value.numpy() if isinstance(value, Tensor) else leaf.as_array(value)
         if array.shape != self.shape:
             raise ShapeError(
@@ -71,11 +78,15 @@ class Variable(Tensor):
 
     def assign_add(self, value: TensorLike) -> Variable:
         """Add to the stored value."""
-        return self.assign(elementwise.add(as_tensor(self.numpy()), value))
+        return self.assign(elementwise.add(self._now(), value))
 
     def assign_sub(self, value: TensorLike) -> Variable:
         """Subtract from the stored value."""
-        return self.assign(elementwise.sub(as_tensor(self.numpy()), value))
+        return self.assign(elementwise.sub(self._now(), value))
+
+    def _now(self) -> Tensor:
+        """The present value, as a tensor to compute with."""
+        return as_tensor(self.numpy()) if assignments() is None else self
 
     def changed(self) -> None:
         """Whoever has written to the storage calls this: what was worked out from it is old."""

@@ -18,8 +18,8 @@ from graphc.errors import ArgumentError
 from graphc.frontend import losses, optimizers
 from graphc.frontend.layers import BatchNormalization, Conv2D, Dense, Flatten, MaxPooling2D
 from graphc.frontend.layers.layer import Layer
+from graphc.frontend.metrics import Mean
 from graphc.frontend.models import Sequential
-from graphc.frontend.training.means import Means
 from graphc.frontend.training.steps import Objective, train_step
 from graphc.frontend.visualize.collapse import FAR, rows_of
 from graphc.frontend.visualize.draw import Drawing, draw, suits_dot
@@ -74,7 +74,7 @@ def training(blocks: int) -> Function:
     x = placeholder((None, 8, 8, 4), name="x")
     y = placeholder((None,), "int32", name="y")
     loss = losses.SparseCategoricalCrossentropy(from_logits=True)
-    objective = Objective(optimizers.get("adam"), loss, (), Means(["loss"]))
+    objective = Objective(optimizers.get("adam"), loss, (), Mean("loss"))
     outputs, updates = train_step(Network(), objective, x, y)
     return function([x, y], outputs, updates=updates, target="reference", name="training")
 
