@@ -17,6 +17,7 @@ from graphc.errors import ArgumentError
 from graphc.ir.node import Tensor
 from graphc.ops import activation, elementwise
 
+from . import logits
 from .eager import eager_on_arrays
 from .lookup import Config, find, is_configurable
 
@@ -34,7 +35,7 @@ gelu         = eager_on_arrays(activation.gelu)
 silu         = eager_on_arrays(activation.silu)
 mish         = eager_on_arrays(activation.mish)
 glu          = eager_on_arrays(activation.glu)
-sigmoid      = eager_on_arrays(elementwise.sigmoid)
+sigmoid      = eager_on_arrays(logits.sigmoid)
 log_sigmoid  = eager_on_arrays(activation.log_sigmoid)
 hard_sigmoid = eager_on_arrays(activation.hard_sigmoid)
 sparse_sigmoid = eager_on_arrays(activation.sparse_sigmoid)
@@ -42,7 +43,7 @@ hard_silu    = eager_on_arrays(activation.hard_silu)
 tanh         = eager_on_arrays(elementwise.tanh)
 hard_tanh    = eager_on_arrays(activation.hard_tanh)
 arctan       = eager_on_arrays(elementwise.atan)
-softmax      = eager_on_arrays(activation.softmax)
+softmax      = eager_on_arrays(logits.softmax)
 log_softmax  = eager_on_arrays(activation.log_softmax)
 sparsemax    = eager_on_arrays(activation.sparsemax)
 softplus     = eager_on_arrays(activation.softplus)
@@ -103,8 +104,8 @@ def get(identifier: str | Activation | Config | None) -> Activation:
 
 def name_of(function: Activation) -> str:
     """The name under which `get` finds the function; for a function of the user its own name."""
-    plain = vars(function).get("__wrapped__", function) if hasattr(function, "__dict__") else None
-    known = (n for n, f in BY_NAME.items() if f is function or vars(f)["__wrapped__"] is plain)
+    core = {activation.softmax: softmax, elementwise.sigmoid: sigmoid}.get(function, function)
+    known = (n for n, f in BY_NAME.items() if core in (f, vars(f)["__wrapped__"]))
     return next(known, None) or str(getattr(function, "__name__", type(function).__name__))
 
 

@@ -4,7 +4,8 @@
     binary       -(y * log(p) + (1 - y) * log(1 - p))
 
 From logits x the logarithms are log_softmax(x) and log_sigmoid(x), which never overflow.
-Probabilities are made to sum to 1 and kept in [1e-7, 1 - 1e-7], as in Keras.
+Probabilities are made to sum to 1 and kept in [1e-7, 1 - 1e-7], as in Keras; those that an
+activation softmax or sigmoid has just computed count as logits (frontend/logits.py).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from graphc.dtypes import DTypeLike
 from graphc.errors import ArgumentError, DataError, ShapeError
 from graphc.frontend.config import epsilon
 from graphc.frontend.eager import eager_on_arrays
+from graphc.frontend.logits import logits_of
 from graphc.frontend.masks import set_mask
 from graphc.ir.dim import may_equal
 from graphc.ir.node import Tensor
@@ -82,10 +84,10 @@ def binary_crossentropy(
     """
     targets, predictions = checked_pair(y_true, y_pred, axis)
     targets = smoothed(targets, label_smoothing)
-    if from_logits:
+    logits = predictions if from_logits else logits_of(predictions, None)
+    if logits is not None:
         # -log(sigmoid(x)) = softplus(-x) = softplus(x) - x
-        plus = activation.softplus(predictions)
-        return reduce.mean(sub(plus, mul(predictions, targets)), axis)
+        return reduce.mean(sub(activation.softplus(logits), mul(logits, targets)), axis)
     return reduce.mean(bits_entropy(targets, predictions), axis)
 
 
@@ -156,8 +158,9 @@ def class_numbers(y_true: Tensor, predictions: Tensor, axis: int) -> Tensor:
 
 
 def _log_probabilities(predictions: Tensor, from_logits: bool, axis: int) -> Tensor:
-    if from_logits:
-        return activation.log_softmax(predictions, axis)
+    logits = predictions if from_logits else logits_of(predictions, axis)
+    if logits is not None:
+        return activation.log_softmax(logits, axis)
     return log(probabilities(predictions, axis))
 
 

@@ -47,8 +47,10 @@ def circle(
     near = mul(mul(add(distance, margin), sub(distance, margin)), gamma)
     push = maximum(sub(1.0 + margin, distance), 0.0)
     far = mul(mul(push, sub(1.0 - margin, distance)), gamma)
-    loss = activation.softplus(add(_log_of_sum(near, same), _log_of_sum(far, different)))
-    set_mask(loss, elementwise.greater(loss, 0.0))
+    value = activation.softplus(add(_log_of_sum(near, same), _log_of_sum(far, different)))
+    counts = elementwise.greater(value, 0.0)
+    loss = where(counts, value, 0.0)
+    set_mask(loss, counts)
     return loss
 
 

@@ -8,7 +8,7 @@ import pytest
 from graphc.compiler import function
 from graphc.diff.reverse import grad
 from graphc.errors import ArgumentError, DataError, ShapeError, UnknownNameError
-from graphc.frontend import losses
+from graphc.frontend import activations, losses
 from graphc.ops.leaf import placeholder
 
 # Three classes, three examples; the second row sums to 1.99.
@@ -106,3 +106,26 @@ def test_errors():
         losses.as_loss("least_squares")
     with pytest.raises(ArgumentError, match="reduction"):
         losses.MeanSquaredError(reduction="median")
+
+
+def test_probabilities_of_an_activation_have_all_digits():
+    x = placeholder((None, 2))
+    far = np.array([[200.0, 0.0], [0.0, -200.0]], np.float32)
+    for loss, of in [
+        (losses.CategoricalCrossentropy(reduction="none"), activations.softmax),
+        (losses.BinaryCrossentropy(reduction="none"), activations.sigmoid),
+    ]:
+        targets = np.array([[0, 1], [0, 1]], np.float32)
+        value = loss(targets, of(x))
+        direct = type(loss)(from_logits=True, reduction="none")(targets, x)
+        assert function(x, value)(far).max() >= 100
+        for a, b in [(value, direct), (grad(value.sum(), x), grad(direct.sum(), x))]:
+            np.testing.assert_array_equal(*function(x, [a, b])(far))
+
+
+def test_a_softmax_along_another_axis_is_no_logits():
+    x = placeholder((3, 3))
+    value = losses.CategoricalCrossentropy()(ONE_HOT, activations.softmax(x, axis=0))
+    column = np.exp(P) / np.exp(P).sum(0)
+    expected = -np.log(np.diag(column / column.sum(1, keepdims=True))).mean()
+    assert float(function(x, value)(P)) == pytest.approx(expected, rel=1e-5)
