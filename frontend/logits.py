@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import final
 
 from graphc.ir.node import Tensor
-from graphc.ops import activation, elementwise, reduce
+from graphc.ops import activation, control, elementwise, reduce
 from graphc.ops.convert import TensorLike, as_tensor
 
 from .notes import Notes
@@ -53,6 +53,9 @@ def sigmoid(x: TensorLike) -> Tensor:
 
 def logits_of(probabilities: Tensor, axis: int | None) -> Tensor | None:
     """What the softmax along this axis (the sigmoid, for None) was taken of, if it was."""
+    # A layer that was called by the user labels what it answers.
+    while probabilities.node.op is control.label_op:
+        (probabilities,) = probabilities.node.inputs
     origin = _origins.get(probabilities)
     at = None if axis is None else reduce.normalize_axis(axis, probabilities.ndim)
     return origin.logits if origin is not None and origin.axis == at else None

@@ -9,6 +9,8 @@ from graphc.compiler import function
 from graphc.diff.reverse import grad
 from graphc.errors import ArgumentError, DataError, ShapeError, UnknownNameError
 from graphc.frontend import activations, losses
+from graphc.frontend.layers import Dense
+from graphc.frontend.models import Sequential
 from graphc.ops.leaf import placeholder
 
 # Three classes, three examples; the second row sums to 1.99.
@@ -121,6 +123,16 @@ def test_probabilities_of_an_activation_have_all_digits():
         assert function(x, value)(far).max() >= 100
         for a, b in [(value, direct), (grad(value.sum(), x), grad(direct.sum(), x))]:
             np.testing.assert_array_equal(*function(x, [a, b])(far))
+
+
+def test_a_model_that_is_sure_and_wrong_still_learns():
+    model = Sequential([Dense(2, activation="softmax", input_shape=(1,))])
+    model.set_weights([[[60.0, -60.0]], [0.0, 0.0]])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    before = model.get_weights()[0]
+    loss = model.train_on_batch(np.ones((4, 1)), np.ones(4))
+    assert loss == pytest.approx(120.0)
+    assert model.get_weights()[0] == pytest.approx(before - [[0.01, -0.01]])
 
 
 def test_a_softmax_along_another_axis_is_no_logits():
