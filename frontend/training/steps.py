@@ -59,10 +59,6 @@ class Objective:
         for metric in self.reported:
             metric.reset_state()
 
-    def numbers(self) -> dict[str, float]:
-        """What was measured since the last reset, by name."""
-        return {m.name: as_number(m.result().numpy()) for m in self.reported}
-
 
 def train_step(model: Layer, objective: Objective, x: Inputs, y: Tensor) -> tuple[Numbers, Updates]:
     """Forward, loss, gradients, the optimizer's updates; and those of layers and metrics."""

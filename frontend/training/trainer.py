@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import final
 
@@ -109,7 +109,7 @@ class Trainer:
         order: np.ndarray | None = None,
     ) -> dict[str, float]:  # fmt: skip
         """One pass over the data: the only place where steps follow one another."""
-        objective = self._objective()
+        objective, measured = self._objective(), dict[str, float]()
         objective.reset()
         arrays, most = (data.inputs, data.targets), objective.optimizer.steps_at_once
         for rows, batches in paced(data.count, size, shown.seconds, most):
@@ -117,8 +117,9 @@ class Trainer:
                 numbers = step(tuple(rows_of(a, rows) for a in arrays), size, None)
             else:
                 numbers = step(arrays, size, order[rows])
-            shown.advance(_last(numbers), batches)
-        return objective.numbers()
+            measured = _last(numbers)
+            shown.advance(measured, batches)
+        return measured
 
     def _train(self, data: Examples) -> Run:
         step, optimizer = self._measured("train", train_step, data), self._objective().optimizer
@@ -179,6 +180,6 @@ class Trainer:
         return self.objective
 
 
-def _last(outputs: object) -> Mapping[str, float]:
+def _last(outputs: object) -> dict[str, float]:
     assert isinstance(outputs, dict), "steps answer numbers by name"
     return {name: as_number(value[-1]) for name, value in outputs.items()}
