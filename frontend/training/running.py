@@ -49,8 +49,11 @@ def compiled(
     )
 
 
-def interpreted(build: Build, target: str | None) -> Run:
-    """The step op by op; it is built anew at each call, so Python in it sees values."""
+def interpreted(build: Build, target: str | None, *, per_example: bool) -> Run:
+    """The step op by op; it is built anew at each call, so Python in it sees values.
+
+    Its results are `per_example`, or one for each batch.
+    """
 
     def step(data: tuple[Arrays, ...]) -> Tree[np.ndarray]:
         with eager(target):
@@ -66,7 +69,7 @@ def interpreted(build: Build, target: str | None) -> Run:
         starts = range(0, len(rows), size)
         parts = [step(tuple(rows_of(d, rows[i : i + size]) for d in data)) for i in starts]
         columns = zip(*map(leaves, parts), strict=True)
-        whole = [np.stack(c) if c[0].ndim == 0 else np.concatenate(c) for c in columns]
+        whole = [np.concatenate(c) if per_example else np.stack(c) for c in columns]
         return like(parts[0], whole)  # pyright: ignore[reportReturnType]
 
     return run

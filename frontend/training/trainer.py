@@ -156,7 +156,7 @@ class Trainer:
         if found is None:
             name = f"{self.model.name}_{kind}"
             if self.run_eagerly:
-                found = interpreted(build, self.target)
+                found = interpreted(build, self.target, per_example=kind == "predict")
             else:
                 trains = kind == "train"
                 budget = self.memory_budget if trains else None
