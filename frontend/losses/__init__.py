@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .advice import suggest
 from .bricks import hinge_brick, log_brick, log_softmax_brick, max_margin_brick, square_brick
 from .crossentropy import (
     BinaryCrossentropy,
@@ -142,5 +143,6 @@ __all__ = [
     "sparse_categorical_crossentropy",
     "square_brick",
     "squared_hinge",
+    "suggest",
     "tversky",
 ]

@@ -293,3 +293,21 @@ def test_circle_of_a_batch():
     expected = np.logaddexp(0, np.array(near) + np.array(far))
     got = losses.Circle(reduction=None)(labels, x).numpy()
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("activation", "targets", "name"),
+    [
+        ("softmax", [0, 2], "sparse_categorical_crossentropy"),
+        ("softmax", [[0], [2]], "sparse_categorical_crossentropy"),
+        ("softmax", [[1, 0], [0, 1]], "categorical_crossentropy"),
+        ("sigmoid", [[0], [1]], "binary_crossentropy"),
+        ("tanh", [-1, 1], "hinge"),
+        ("tanh", [-0.5, 1], "mean_squared_error"),
+        ("exponential", [0, 3, 12], "poisson"),
+        (None, [0.5], "mean_squared_error"),
+    ],
+)
+def test_suggestion(activation, targets, name):
+    assert losses.suggest(activation, targets) == name
+    assert losses.as_loss(name).name == name
