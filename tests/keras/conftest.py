@@ -16,7 +16,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
     for kind in KINDS:
         for report in terminalreporter.stats.get(kind, ()):
             file, found, _ = report.nodeid.partition("[")[2].partition("::")
-            if found:
+            if found and "keras" in report.keywords:
                 counts[file][kind] += 1
     if counts:
         terminalreporter.section("Keras's own tests")

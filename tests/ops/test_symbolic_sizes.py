@@ -143,6 +143,7 @@ CASES: list[tuple[Callable[..., Tensor | list[Tensor]], Shapes]] = [
     (called,                                        (("a", "b"),)),
     (lambda x: control.all_reduce(x),               (("a", "b"),)),
     (lambda x, y: control.after(x, y),              (("a", "b"), ("c",))),
+    (lambda x: control.label(x, "x"),               (("a", "b"),)),
     (lambda x: [nn.softmax(x), nn.log_softmax(x, 0)], (("a", "b"),)),
     (lambda x: list(nn.batch_norm(x)),              (("a", "b", "c", 3),)),
     (lambda x: nn.layer_norm(x, axis=(1, 2)),       (("a", "b", "c"),)),

@@ -94,8 +94,10 @@ class Sizes:
             return min(self.value(word), _LARGEST)
         work, items = self.value(word.work), max(1, self.value(word.items))
         wanted = max(FEW_CHUNKS, work // CHUNK_WORK) if work >= SMALLEST_SHARED else 1
-        chunks = min(items, wanted, word.most)
-        parts = max(1, min(work // LONGEST_PART, items // chunks, MOST_PARTS))
+        # A long phase keeps items for its parts, unless that leaves fewer than a few chunks.
+        long = max(1, work // LONGEST_PART)
+        chunks = min(items, wanted, word.most, max(FEW_CHUNKS, items // long))
+        parts = min(long, items // chunks, MOST_PARTS)
         numbers = {"parts": parts, "chunks": chunks, "all chunks": parts * chunks}
         return min(numbers.get(word.what, work // parts), _LARGEST)
 
