@@ -32,6 +32,8 @@ CROWDED_BYTES = 1 << 19
 FAR_APART = 1 << 10
 """Half of a second-level cache, and a distance of rows at which they use few of its sets."""
 ROWS_FOR_COPY = 1 << 10
+NARROW_ROW_BYTES = 512
+"""Rows up to here are read in place: whole, one after the other, as fast as panels."""
 ROWS_OF_FAR = 256
 """Rows of one image up to which reading `b` takes about as long as the products."""
 WORTH_SKIPPING = 0.03
@@ -242,10 +244,13 @@ def _span(c: Contraction, tile: Tile, axis: str) -> int | None:
 
 def _second(c: Contraction, tile: Tile, b: Expr, width: int, lasting: frozenset[str]) -> Operand:
     """`b` in place where lanes find it dense and its rows do not crowd out one another, unless
-    panels cost nothing."""
+    panels cost nothing and rows are so wide that reading part of each skips much."""
     found, last = in_place(b), c.kernel.axis(c.k[-1]).size
     if found and tile.along == "n" and found.step(c.n[-1]) == 1:
-        copied = found.load.buffer.name in lasting or _is_crowded(c, tile, found)
+        row = found.step(c.k[-1])
+        wide = not isinstance(row, int) or row * found.dtype.itemsize > NARROW_ROW_BYTES
+        kept = wide and found.load.buffer.name in lasting
+        copied = kept or _is_crowded(c, tile, found)
         return _copied(c, tile, b, width) if copied else found
     if found and tile.along == "m":
         return found
