@@ -9,10 +9,11 @@ import numpy as np
 
 from graphc.errors import ArgumentError
 
+from .models.flops import count_flops
 from .naming import clear_session
 from .seeds import generator, set_seed
 
-__all__ = ["clear_session", "set_random_seed", "to_categorical", "train_test_split"]
+__all__ = ["clear_session", "count_flops", "set_random_seed", "to_categorical", "train_test_split"]
 
 
 def to_categorical(labels: object, num_classes: int | None = None) -> np.ndarray:

@@ -20,7 +20,9 @@ from graphc.frontend.training.trainer import Schedule, Trainer
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree, leaves
 
-from .summary import summary_text
+from .flops import Shapes, count_flops
+from .rows import Options
+from .summary import Form, summary_lines
 from .wiring import Wiring
 
 
@@ -178,9 +180,28 @@ class Model(Layer):
         numbers = self.trainer.train_on_batch(examples(x, y))
         return numbers if return_dict else _plain(numbers)
 
-    def summary(self, print_fn: Callable[[str], object] = print) -> None:
-        """Print the layers with their output shapes and numbers of parameters."""
-        print_fn(summary_text(self.name, self.layers, self))
+    def summary(
+        self, line_length: int | None = None, positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], object] | None = None, expand_nested: bool = False,
+        show_trainable: bool = False, layer_range: Sequence[str] | None = None, *,
+        show_flops: bool = False,
+    ) -> None:  # fmt: skip
+        """Print the layers with their output shapes and numbers of parameters, line by line.
+
+        `positions` are the ends of the columns, as shares of `line_length` or in characters;
+        `layer_range` the names of the first and the last layer to show, or patterns of them.
+        `show_flops` adds what each layer computes for one example (see `count_flops`).
+        """
+        options = Options(expand_nested, show_trainable, show_flops, layer_range)
+        for line in summary_lines(self, options, Form(line_length, positions)):
+            (print_fn or print)(line)
+
+    def count_flops(self, input_shape: Shapes = None) -> int:
+        """The floating point operations of one forward pass in inference, of one example.
+
+        A product with its sum counts 2; see `gx.utils.count_flops`.
+        """
+        return count_flops(self, input_shape)
 
     @property
     def optimizer(self) -> optimizers.Optimizer | None:

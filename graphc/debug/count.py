@@ -7,7 +7,7 @@ The work of a single kernel is counted in graphc/kernels/cost.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -90,6 +90,9 @@ def _nbytes(storages: Iterable[Storage]) -> Size:
 # ---------------------------------------------------------------------------- graphs
 
 
+Cost = Callable[[Node], Size]
+
+
 def multiply_adds(what: Graph | Tree[Tensor]) -> Size:
     """The products in all contractions (matrix products and convolutions), each with its sum.
 
@@ -100,11 +103,24 @@ def multiply_adds(what: Graph | Tree[Tensor]) -> Size:
     >>> multiply_adds(zeros((2, 3)) @ zeros((3, 5)))
     30
     """
-    outputs = what.outputs if isinstance(what, Graph) else leaves(what)
+    return total_of(
+        topological(what.outputs if isinstance(what, Graph) else leaves(what)), PRODUCTS
+    )
+
+
+def total_of(nodes: Iterable[Node], table: Mapping[Op, Cost]) -> Size:
+    """The sum of what a table says about each node, 0 for an op that it does not have.
+
+    Loops and branches are counted here, as in `multiply_adds`.
+    """
     total: Size = 0
-    for node in topological(outputs):
-        if node.op in _COUNT:
-            total = total + _COUNT[node.op](node)
+    for node in nodes:
+        if node.op in _TURNS:
+            total = total + _TURNS[node.op](
+                node, lambda name, node=node: _region(node, name, table)
+            )
+        elif node.op in table:
+            total = total + table[node.op](node)
     return total
 
 
@@ -123,20 +139,20 @@ def _conv(node: Node) -> Size:
     return product(x.shape) * taps * (w.shape[-1] // groups)
 
 
-def _region(node: Node, name: str) -> Size:
-    return multiply_adds(cast(Graph, node.attrs[name]))
+def _region(node: Node, name: str, table: Mapping[Op, Cost]) -> Size:
+    return total_of(cast(Graph, node.attrs[name]).nodes, table)
 
 
-def _cond(node: Node) -> Size:
-    a, b = _region(node, "then_body"), _region(node, "else_body")
+def _costlier(a: Size, b: Size) -> Size:
     return b if cost.smaller(a, b) == a else a
 
 
-_COUNT: dict[Op, Callable[[Node], Size]] = {
-    matmul.dot_general_op: _dot_general,
-    conv.conv_op: _conv,
-    control.scan_op: lambda node: _region(node, "body") * cast(Size, node.attrs["length"]),
-    control.while_op: lambda node: _region(node, "condition") + _region(node, "body"),
-    control.cond_op: _cond,
-    control.call_op: lambda node: _region(node, "body"),
+PRODUCTS: dict[Op, Cost] = {matmul.dot_general_op: _dot_general, conv.conv_op: _conv}
+
+# How often each region of a node runs.
+_TURNS: dict[Op, Callable[[Node, Callable[[str], Size]], Size]] = {
+    control.scan_op: lambda node, region: region("body") * cast(Size, node.attrs["length"]),
+    control.while_op: lambda node, region: region("condition") + region("body"),
+    control.cond_op: lambda node, region: _costlier(region("then_body"), region("else_body")),
+    control.call_op: lambda node, region: region("body"),
 }
