@@ -12,6 +12,8 @@ import numpy as np
 
 from graphc.errors import DataError, MissingExtraError
 
+from .callbacks.history import History
+from .callbacks.progress import in_words
 from .datasets import digits, mnist
 from .layers import Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
 from .losses import SparseCategoricalCrossentropy
@@ -19,8 +21,6 @@ from .models import Sequential
 from .optimizers import Adam
 from .plots import plot_history
 from .seeds import set_seed
-from .training.history import History
-from .training.progress import in_words
 from .utils import clear_session
 from .visualize.draw import draw
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from graphc.errors import MissingExtraError
 
-from .training.history import History
+from .callbacks.history import History
 
 
 def plot_history(history: History, path: Path | str) -> None:

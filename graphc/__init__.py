@@ -10,6 +10,7 @@ from importlib import import_module
 
 _MODULES = {
     "activations": "graphc.frontend.activations",
+    "callbacks": "graphc.frontend.callbacks",
     "config": "graphc.frontend.config",
     "constraints": "graphc.frontend.constraints",
     "datasets": "graphc.frontend.datasets",

@@ -6,11 +6,7 @@ dtypes stay, so images may be uint8 and labels any integers.
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isfinite
 from typing import final
 
 import numpy as np
@@ -32,6 +28,11 @@ class Examples:
     inputs: Arrays
     targets: Arrays
     count: int
+
+    @property
+    def arrays(self) -> tuple[Arrays, ...]:
+        """What the steps take."""
+        return self.inputs, self.targets
 
     def split(self, fraction: float) -> tuple[Examples, Examples]:
         """The first examples, and the last ones, which are that fraction of all."""
@@ -67,21 +68,6 @@ def examples(x: object, y: object = None) -> Examples:
     if 0 in counts:
         raise DataError("there are no examples", received=str(arrays[0].shape))
     return Examples(inputs, targets, counts.pop())  # pyright: ignore
-
-
-def paced(
-    count: int, size: int, seconds: float, most: int = sys.maxsize
-) -> Iterator[tuple[slice, int]]:
-    """All rows as parts of whole batches, and how many; each part takes about so many seconds, and
-    has at most so many batches."""
-    start, batches = 0, 1 if isfinite(seconds) else -(-count // size)
-    while start < count:
-        begin, batches = time.perf_counter(), min(batches, most)
-        stop = min(start + batches * size, count)
-        yield slice(start, stop), -(-(stop - start) // size)
-        start = stop
-        spent = time.perf_counter() - begin
-        batches = max(1, int(batches * min(2, seconds / max(spent, 1e-6))))
 
 
 def _array(value: object) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -223,3 +225,17 @@ def test_a_memory_budget_changes_no_weight():
 
     for got, right in zip(trained(memory_budget=0.8), trained(), strict=True):
         np.testing.assert_allclose(got, right, rtol=1e-4, atol=1e-5)
+
+
+def test_compile_arguments_are_remembered_as_plain_data():
+    model = classifier()
+    assert Sequential().get_compile_config() == {}
+    config = model.get_compile_config()
+    assert config["metrics"] == ["accuracy"]
+    assert config["loss"]["config"]["from_logits"]
+    assert config["optimizer"]["class_name"] == "Adam"
+    other = Sequential([Dense(3, input_shape=(4,))])
+    other.compile_from_config(json.loads(json.dumps(config)))
+    assert other.get_compile_config() == config
+    assert [m.name for m in other.metrics] == other.metrics_names == ["loss", "accuracy"]
+    assert len(other.optimizer.variables) > 2, "its state is made, so that it can be loaded"
