@@ -19,7 +19,7 @@ import numpy as np
 from graphc import feed, knobs, provenance
 from graphc.batches import cut_inputs, joined_outputs, one_by_one
 from graphc.debug import log, stages
-from graphc.errors import ArgumentError, DTypeError, ShapeError, UnknownNameError
+from graphc.errors import ArgumentError, DTypeError, ModeError, ShapeError, UnknownNameError
 from graphc.interrupts import heard
 from graphc.ir.dim import Size, may_equal
 from graphc.ir.graph import Graph, graph, topological
@@ -35,7 +35,7 @@ from graphc.program import Draft, Program, Report
 from graphc.schedule.budget import within_budget
 from graphc.schedule.plan import KernelStep
 from graphc.schedule.schedule import SCHEDULE_PASSES
-from graphc.target import Executable, Planned, Repeating, backend, built
+from graphc.target import Executable, Memory, Planned, Planning, Repeating, backend, built
 
 Updates = Mapping[Variable, Tensor] | Iterable[tuple[Variable, Tensor]]
 
@@ -113,6 +113,23 @@ class Function:
         cut = cut_inputs(self._feed.inputs, self.name)
         drafted = self.draft.graph.inputs[: self.draft.inputs]
         return frozenset(t.shape[0] for t, is_cut in zip(drafted, cut) if is_cut)
+
+    def memory(self, *shapes: Sequence[int]) -> Memory:
+        """What a call needs with inputs of these shapes, without running it.
+
+        >>> from graphc.ops import leaf
+        >>> x = leaf.placeholder((None, 3), name="x")
+        >>> function(x, x + x).memory((1000, 3)).results
+        12000
+
+        Raises:
+            FeedError: shapes that the inputs cannot have, or none for some input.
+            ModeError: a backend that does not plan memory.
+        """
+        executable = self.executable
+        if not isinstance(executable, Planning):
+            raise ModeError(f"{self.target} does not plan memory", fix='use target="llvm_cpu"')
+        return executable.needs(self._feed.sizes(shapes))
 
     def explain(self) -> str:
         """What the compiler did: passes, kernels, fusion decisions with reasons, memory."""

@@ -82,6 +82,16 @@ class Feeder:
             arrays.append(value if fits else as_feed(value, tensor))  # pyright: ignore[reportArgumentType]
         return arrays
 
+    def sizes(self, shapes: Sequence[Sequence[int]]) -> Mapping[str, int]:
+        """The value of every named size where inputs have these shapes."""
+        given = bind(self.inputs, shapes, {}, self.what)
+        for t, shape in zip(self.inputs, shapes):
+            if len(shape) != t.ndim:
+                raise FeedError(
+                    f"the input {t.name} has {t.ndim} axes", received=shape, expected=str(t.type)
+                )
+        return self._sizes(tuple(tuple(map(int, shape)) for shape in shapes[: len(given)]))
+
     def _sizes(self, shapes: _Shapes) -> Mapping[str, int]:
         sizes = self._known.get(shapes)
         if sizes is None:

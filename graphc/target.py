@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Protocol, cast, runtime_checkable
+from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -22,6 +22,21 @@ _BACKENDS = {
     "reference": "graphc.backends.reference.backend:ReferenceBackend",
     "llvm_cpu": "graphc.backends.llvm_cpu.backend:LLVMBackend",
 }
+
+
+class Memory(NamedTuple):
+    """Bytes of a function: what each call allocates, what it keeps, what it shares."""
+
+    results: int
+    """New arrays at each call."""
+    intermediate: int
+    """The arena, of which the largest so far stays allocated."""
+    variables: int
+
+    @property
+    def total(self) -> int:
+        """All together, during a call."""
+        return sum(self)
 
 
 class Executable(Protocol):
@@ -53,6 +68,15 @@ class Planned(Protocol):
     """An executable whose kernels can be counted and shown."""
 
     plan: Plan
+
+
+@runtime_checkable
+class Planning(Protocol):
+    """An executable that knows its memory before it runs."""
+
+    def needs(self, sizes: Mapping[str, int]) -> Memory:
+        """What a call at these sizes needs."""
+        ...
 
 
 class Backend(Protocol):

@@ -71,11 +71,18 @@ class MemoryPlan:
         """A layout with room for these bytes, and for all that were asked for before."""
         if np.any(nbytes > self._largest):
             self._largest = np.maximum(nbytes, self._largest)
-            offsets, total = arrange(self._largest, self._first, self._last)
+            offsets, total = self._arranged(self._largest)
             places = {s: int(o) for b, o in zip(self.blocks, offsets) for s in b.storages}
             bound = most_alive(self._largest, self._first, self._last)
             self.layout = Layout(places, total, bound)
         return self.layout
+
+    def needs(self, nbytes: np.ndarray) -> int:
+        """The bytes of an arena for blocks of these bytes, without a change of the layout."""
+        return self._arranged(nbytes)[1]
+
+    def _arranged(self, nbytes: np.ndarray) -> tuple[np.ndarray, int]:
+        return arrange(nbytes, self._first, self._last)
 
 
 # ---------------------------------------------------------------------------- lifetimes

@@ -52,5 +52,5 @@ class Restored(Runner):
     def explain(self, report: Sequence[PassReport] = ()) -> str:
         """The passes of the report, kernels and what was not fused and why, memory."""
         if self._current:
-            self.whole.needs(self._current.sizes)
+            self.whole.prepare(self._current.sizes)
         return self.whole.explain(report)

@@ -25,6 +25,7 @@ from graphc.ir.dim import names_of
 from graphc.ops.variable import Variable
 from graphc.schedule.memory import Layout, MemoryPlan
 from graphc.schedule.plan import Step, Storage
+from graphc.target import Memory
 
 from .arena import Arena, address_of, aligned_array
 from .feeds import Result, Whole, input_feeds
@@ -122,11 +123,19 @@ class Runner:
         """One call, kernel by kernel: each step that ran with its seconds, in order."""
         return self._timed(lambda turn: self._whole(inputs, sizes, turn))[1]
 
-    def needs(self, sizes: Mapping[str, int]) -> int:
-        """Bytes of the arena at these sizes."""
+    def needs(self, sizes: Mapping[str, int]) -> Memory:
+        """What a call at these sizes needs; nothing is allocated."""
+        value = Sizes(sizes).value
+        return Memory(
+            sum(value(s.nbytes) for _, s in self._results),
+            self.memory_plan.needs(self.memory_plan.measure(value)),
+            sum(int(v.storage.nbytes) for v in self.variables),
+        )
+
+    def prepare(self, sizes: Mapping[str, int]) -> None:
+        """Be ready for a call at these sizes."""
         with self.lock:
             self._prepare(sizes)
-            return self.memory_plan.layout.nbytes
 
     # ------------------------------------------------------------------ a call
 
