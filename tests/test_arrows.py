@@ -30,6 +30,7 @@ DOORS = ("graphc/__init__.py", "graphc/__main__.py")
 LATE = {
     "frontend/plots.py": {"matplotlib"},
     "frontend/datasets/digits.py": {"sklearn"},
+    "frontend/image/files.py": {"PIL"},
     "frontend/visualize/dot.py": {"graphviz"},
     "backends/llvm_cpu/host.py": {"llvmlite"},
     "backends/llvm_cpu/late.py": {"program"},

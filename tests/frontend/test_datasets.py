@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import struct
+import tarfile
+import threading
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from graphc.errors import ArgumentError, DataError
-from graphc.frontend.datasets import digits, files, mnist, mnist_like
+from graphc.frontend.datasets import cifar10, cifar100, digits, files, mnist, mnist_like
 from graphc.frontend.datasets.idx import read_idx
-from graphc.frontend.utils import to_categorical, train_test_split
+from graphc.frontend.utils import get_file, to_categorical
 from graphc.knobs import settings
 
 
@@ -99,7 +104,7 @@ def test_labels_of_other_images(tmp_path):
 
 
 def test_download_into_the_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "user_cache_dir", lambda name: str(tmp_path / name))
+    monkeypatch.setattr(files, "user_data_dir", lambda name: str(tmp_path / name))
     source = tmp_path / "source"
     source.write_bytes(b"content")
     right = hashlib.sha256(b"content").hexdigest()
@@ -107,8 +112,10 @@ def test_download_into_the_cache(tmp_path, monkeypatch):
     assert path.read_bytes() == b"content"
     source.unlink()
     assert files.fetched_file("mnist", "a.gz", source.as_uri(), right) == path
-    with pytest.raises(DataError, match="GRAPHC_DATA"):
+    with pytest.raises(DataError, match="GRAPHC_DATA") as offline:
         files.fetched_file("mnist", "b.gz", source.as_uri(), right)
+    for said in ("b.gz", source.as_uri(), str(path.parent)):
+        assert said in str(offline.value)
     source.write_bytes(b"other")
     with pytest.raises(DataError, match="not the file that was meant"):
         files.fetched_file("mnist", "b.gz", source.as_uri(), right)
@@ -131,10 +138,132 @@ def test_to_categorical():
         to_categorical([0.5])
 
 
-def test_train_test_split():
-    x, y = np.arange(10), np.arange(10) * 2
-    x_train, x_test, y_train, _ = train_test_split(x, y, seed=3)
-    assert np.array_equal(x_train * 2, y_train)
-    assert sorted([*x_train, *x_test]) == list(range(10))
-    with pytest.raises(ArgumentError, match="different lengths"):
-        train_test_split(x, y[1:])
+def test_one_download_for_all(tmp_path, monkeypatch):
+    source, opened = tmp_path / "source", []
+    source.write_bytes(b"x" * 5_000_000)
+    opening = files.urllib.request.urlopen
+    monkeypatch.setattr(
+        files.urllib.request, "urlopen", lambda *a, **n: opened.append(a) or opening(*a, **n)
+    )
+    workers = [
+        threading.Thread(target=files.fetched, args=(tmp_path / "a" / "b", source.as_uri(), None))
+        for _ in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(opened) == 1
+    assert (tmp_path / "a" / "b").stat().st_size == 5_000_000
+
+
+def records(count, labels, first=0):
+    made = np.zeros((count, labels + 3072), np.uint8)
+    made[:, :labels] = (np.arange(first, first + count)[:, None] + np.arange(labels)) % 10
+    made[:, labels : labels + 1024] = 1
+    made[:, labels + 1024] = 2
+    made[:, -1] = 3
+    return made.tobytes()
+
+
+CIFAR = {
+    "cifar10": (cifar10, {f"data_batch_{n}.bin": 2 for n in range(1, 6)} | {"test_batch.bin": 3}),
+    "cifar100": (cifar100, {"train.bin": 10, "test.bin": 3}),
+}
+
+
+def packed(module, parts):
+    archive, file = module.ARCHIVE, io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as tar:
+        for name, content in parts.items():
+            info = tarfile.TarInfo(f"{archive.folder}/{name}")
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("form", ["archive", "folder", "plain"])
+@pytest.mark.parametrize("name", CIFAR)
+def test_cifar(tmp_path, name, form):
+    module, counts = CIFAR[name]
+    archive = module.ARCHIVE
+    parts = {n: records(c, archive.labels) for n, c in counts.items()}
+    folder = tmp_path / name / (archive.folder if form == "folder" else "")
+    folder.mkdir(parents=True)
+    if form == "archive":
+        (folder / archive.name).write_bytes(packed(module, parts))
+    else:
+        for part, content in parts.items():
+            (folder / part).write_bytes(content)
+    with settings(data=str(tmp_path)):
+        (x, y), (x_test, y_test) = module.load_data()
+    assert (x.shape, y.shape) == ((10, 32, 32, 3), (10, 1))
+    assert (x_test.shape, y_test.shape) == ((3, 32, 32, 3), (3, 1))
+    assert (x.dtype, y.dtype) == ("uint8", "uint8")
+    assert x[0, 0, 0].tolist() == [1, 2, 0]
+    assert x[0, 31, 31].tolist() == [1, 0, 3]
+    assert y_test[:, 0].tolist() == ([0, 1, 2] if name == "cifar10" else [1, 2, 3])
+
+
+def test_labels_of_groups(tmp_path):
+    (tmp_path / "cifar100").mkdir()
+    for part in ("train.bin", "test.bin"):
+        (tmp_path / "cifar100" / part).write_bytes(records(2, 2))
+    with settings(data=str(tmp_path)):
+        assert cifar100.load_data("coarse")[1][1][:, 0].tolist() == [0, 1]
+        with pytest.raises(DataError, match="no such label_mode"):
+            cifar100.load_data("finest")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"no archive", "cannot be read"),
+        (packed(cifar10, {"data_batch_1.bin": b""}), "has no file"),
+        (packed(cifar10, dict.fromkeys(CIFAR["cifar10"][1], b"123")), "3 bytes"),
+        (packed(cifar10, dict.fromkeys(CIFAR["cifar10"][1], b"")), "0 bytes"),
+        (
+            packed(cifar10, dict.fromkeys(CIFAR["cifar10"][1], records(1, 1)))[:-20],
+            "cannot be read",
+        ),
+    ],
+)
+def test_damaged_archives(tmp_path, content, message):
+    (tmp_path / "cifar10").mkdir()
+    (tmp_path / "cifar10" / cifar10.ARCHIVE.name).write_bytes(content)
+    with settings(data=str(tmp_path)), pytest.raises(DataError, match=message):
+        cifar10.load_data()
+
+
+def test_get_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "user_data_dir", lambda name: str(tmp_path / name))
+    source = tmp_path / "words.txt"
+    source.write_bytes(b"content")
+    for digest in (hashlib.sha256(b"content").hexdigest(), hashlib.md5(b"content").hexdigest()):
+        path = get_file("w.txt", source.as_uri(), file_hash=digest, cache_subdir=digest[:4])
+        assert Path(path).read_bytes() == b"content"
+    assert get_file(origin=source.as_uri()).endswith("datasets/words.txt")
+    with pytest.raises(DataError, match="not the file that was meant"):
+        get_file("v.txt", source.as_uri(), file_hash="0" * 64)
+    with pytest.raises(ArgumentError, match="without folders"):
+        get_file("../v.txt", source.as_uri())
+    with pytest.raises(ArgumentError, match="no such hash"):
+        get_file("v.txt", source.as_uri(), file_hash="12")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "own.txt").write_bytes(b"")
+    with settings(data=str(tmp_path)):
+        own = get_file("own.txt", "file:///nowhere", cache_subdir="kept")
+    assert own == str(tmp_path / "kept" / "own.txt")
+
+
+def test_archives_are_unpacked_inside_their_folder(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("in/file.txt", "text")
+    folder = get_file("a.zip", (tmp_path / "a.zip").as_uri(), extract=True, cache_dir=tmp_path)
+    assert (Path(folder) / "in" / "file.txt").read_text() == "text"
+    with tarfile.open(tmp_path / "b.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo("../outside"), io.BytesIO())
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        get_file("b.tar", (tmp_path / "b.tar").as_uri(), extract=True, cache_dir=tmp_path)
+    assert {p.name for p in (tmp_path / "datasets").glob("*b.tar*")} == {"b.tar", "b.tar.lock"}
+    assert list(tmp_path.rglob("outside")) == []

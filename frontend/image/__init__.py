@@ -1,0 +1,1 @@
+"""Images: functions of tensors, and pictures in files."""
