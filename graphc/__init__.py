@@ -45,6 +45,7 @@ _NAMES = {
     "graphc.knobs": "settings",
     "graphc.frontend.jit": "jit",
     "graphc.frontend.visualize.draw": "draw",
+    "graphc.frontend.diagnose": "diagnose bias_and_variance find_duplicates",
     "graphc.frontend.eager": "eager",
     "graphc.frontend.effects": "collecting_effects",
     "graphc.frontend.seeds": "set_seed",

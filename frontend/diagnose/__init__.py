@@ -1,0 +1,11 @@
+"""What curves of training mean, and what to do about it."""
+
+from __future__ import annotations
+
+from .advice import Label
+from .bias import bias_and_variance
+from .diagnosis import diagnose
+from .duplicates import find_duplicates
+from .report import Finding, Report
+
+__all__ = ["Finding", "Label", "Report", "bias_and_variance", "diagnose", "find_duplicates"]
