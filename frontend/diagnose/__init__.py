@@ -5,7 +5,6 @@ from __future__ import annotations
 from .advice import Label
 from .bias import bias_and_variance
 from .diagnosis import diagnose
-from .duplicates import find_duplicates
 from .report import Finding, Report
 
-__all__ = ["Finding", "Label", "Report", "bias_and_variance", "diagnose", "find_duplicates"]
+__all__ = ["Finding", "Label", "Report", "bias_and_variance", "diagnose"]

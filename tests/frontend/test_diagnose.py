@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from synthetic_curves import KINDS
 
-from graphc.errors import ArgumentError, DataError, ShapeError, UnknownNameError
+from graphc.errors import ArgumentError, DataError, UnknownNameError
 from graphc.frontend import regularizers
-from graphc.frontend.diagnose import Label, bias_and_variance, diagnose, find_duplicates
+from graphc.frontend.diagnose import Label, bias_and_variance, diagnose
 from graphc.frontend.diagnose.advice import ADVICE
 from graphc.frontend.diagnose.diagnosis import acts_in_training_only
 from graphc.frontend.layers import LSTM, Dense, Dropout, GaussianNoise
@@ -223,26 +223,3 @@ def test_numbers_that_are_missing_in_a_file(tmp_path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("epoch,loss,val_loss\n0,1,NA\n1,0.5,\n2,,3\n", encoding="utf-8")
     assert diagnose(path).label is Label.DIVERGED
-
-
-# ---------------------------------------------------------------------------- duplicates
-
-
-def test_duplicates() -> None:
-    random = np.random.default_rng(0)
-    train, validation = random.random((50, 4, 4)), random.random((20, 4, 4))
-    assert find_duplicates(train, validation) == []
-    validation[[3, 7]] = train[[41, 5]]
-    assert find_duplicates(train, validation) == [(41, 3), (5, 7)]
-    assert find_duplicates(train.astype(np.float32), validation.astype(np.float32)) == [
-        (41, 3), (5, 7),
-    ]  # fmt: skip
-
-
-def test_duplicates_at_the_edges() -> None:
-    assert find_duplicates([], []) == []
-    assert find_duplicates([1, 2], [2.0, 3.5]) == [(1, 0)]
-    assert find_duplicates([[0.0]], [[-0.0]]) == [(0, 0)]
-    assert find_duplicates([5, 5], [5, 5]) == [(0, 0), (0, 1)]
-    with pytest.raises(ShapeError, match="different shapes"):
-        find_duplicates(np.zeros((2, 3)), np.zeros((2, 4)))
