@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from graphc.errors import ArgumentError
+from graphc.frontend.saving.registered import get_registered_name
 from graphc.ir.node import Tensor
 from graphc.ops import activation, elementwise
 
 from . import logits
 from .eager import eager_on_arrays
-from .lookup import Config, find, is_configurable
+from .lookup import Config, config_of, find, is_configurable
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -106,7 +107,7 @@ def name_of(function: Activation) -> str:
     """The name under which `get` finds the function; for a function of the user its own name."""
     core = {activation.softmax: softmax, elementwise.sigmoid: sigmoid}.get(function, function)
     known = (n for n, f in BY_NAME.items() if core in (f, vars(f)["__wrapped__"]))
-    return next(known, None) or str(getattr(function, "__name__", type(function).__name__))
+    return next(known, None) or get_registered_name(function)
 
 
 def serialize(activation: Activation) -> str | Config:
@@ -116,7 +117,7 @@ def serialize(activation: Activation) -> str | Config:
     'silu'
     """
     if is_configurable(activation):
-        return {"class_name": type(activation).__name__, "config": activation.get_config()}
+        return config_of(activation)
     return name_of(activation)
 
 

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import Protocol, Self, TypeGuard, TypeVar, cast, runtime_checkable
 
 from graphc.errors import ArgumentError, NotSupportedError, UnknownNameError
+from graphc.frontend.saving.registered import get_registered_name, get_registered_object
 
 T = TypeVar("T")
 Config = Mapping[str, object]
 
 
 def find(kind: str, table: Mapping[str, T], name: str) -> T:
-    """The entry of that name; case and underscores do not matter.
+    """The entry of that name; case and underscores do not matter. What the user registered under
+    a name (`saving/registered.py`) comes before what the library calls so.
 
     >>> find("colour", {"dark_red": 1}, "DarkRed")
     1
@@ -21,6 +23,8 @@ def find(kind: str, table: Mapping[str, T], name: str) -> T:
     Raises:
         UnknownNameError: no such entry; the message lists those there are.
     """
+    if (own := get_registered_object(name)) is not None:
+        return cast(T, own)
     if name in table:
         return table[name]
     plain = {_plain(known): value for known, value in table.items()}
@@ -111,7 +115,7 @@ class FromConfig(Protocol):
 
 def config_of(value: Configurable) -> dict[str, object]:
     """What `resolve` makes the object from again."""
-    return {"class_name": type(value).__name__, "config": value.get_config()}
+    return {"class_name": get_registered_name(type(value)), "config": value.get_config()}
 
 
 def as_config(value: Configurable | None) -> Config | None:

@@ -7,7 +7,7 @@ made of a seed and a counter that is a variable, so that saving it resumes the s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 
@@ -24,6 +24,32 @@ _source = [np.random.SeedSequence()]
 def set_seed(seed: int) -> None:
     """Make everything drawn from here on reproducible."""
     _source[0] = np.random.SeedSequence(seed)
+
+
+def state() -> dict[str, object]:
+    """How far the sequence of the process is, as plain values for `set_state`."""
+    now = _source[0]
+    return {
+        "entropy": now.entropy,
+        "spawn_key": list(now.spawn_key),
+        "spawned": now.n_children_spawned,
+    }
+
+
+def set_state(state: Mapping[str, object]) -> None:
+    """Let the sequence of the process go on where `state` was asked for.
+
+    >>> before = state()
+    >>> drawn = next_seed()
+    >>> set_state(before)
+    >>> next_seed() == drawn
+    True
+    """
+    _source[0] = np.random.SeedSequence(
+        cast("int | None", state["entropy"]),
+        spawn_key=cast("list[int]", state["spawn_key"]),
+        n_children_spawned=cast(int, state["spawned"]),
+    )
 
 
 def next_seed() -> int:

@@ -27,6 +27,7 @@ _MODULES = {
     "optimizers": "graphc.frontend.optimizers",
     "random": "graphc.ops.random",
     "regularizers": "graphc.frontend.regularizers",
+    "saving": "graphc.frontend.saving.public",
     "utils": "graphc.frontend.utils",
 }
 

@@ -16,7 +16,7 @@ import numpy as np
 from graphc.dtypes import DType
 from graphc.errors import ArgumentError
 from graphc.frontend import activations
-from graphc.frontend.lookup import is_configurable
+from graphc.frontend.lookup import config_of, is_configurable
 
 Arguments = Mapping[str, object]
 
@@ -60,7 +60,7 @@ def plain(value: object, owner: str) -> object:
     if isinstance(value, tuple | list):
         return [plain(entry, owner) for entry in value]
     if is_configurable(value):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
+        return config_of(value)
     if callable(value):
         return activations.name_of(cast(activations.Activation, value))
     raise ArgumentError(

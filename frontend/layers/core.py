@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Unpack, final
+from typing import Self, Unpack, final
 
 import numpy as np
 
 from graphc.errors import ArgumentError, ModeError
-from graphc.frontend import constraints, initializers, regularizers
+from graphc.frontend import activations, constraints, initializers, regularizers
 from graphc.frontend.config import epsilon
+from graphc.frontend.lookup import find
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree
 from graphc.ops import convert, elementwise, index, leaf, movement, reduce
@@ -23,8 +24,8 @@ from .spec import BaseOptions, BuildShape, LayerOptions, known_size
 class Lambda(Layer):
     """y = function(x, **arguments), for a function of tensors without weights.
 
-    The function itself is not written into files: a model that is to be saved whole is better made
-    of operations between layers, or of a subclass of `Layer`.
+    The function itself is not written into files, only its name: a function that was registered by
+    `gx.saving.register_keras_serializable` is found again.
 
     >>> Lambda(lambda x: x * 2)([1.0, 2.0]).numpy().tolist()
     [2.0, 4.0]
@@ -39,6 +40,14 @@ class Lambda(Layer):
         self.function, self.mask = function, mask
         self.arguments = dict(arguments or {})
         self.supports_masking = mask is not None
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, object]) -> Self:
+        options = dict(config)
+        for name in ("function", "mask"):
+            if isinstance(given := options.get(name), str):
+                options[name] = find("function", activations.BY_NAME, given)
+        return cls(**options)  # pyright: ignore[reportArgumentType]
 
     def call(self, inputs: Tree[Tensor]) -> Tensor:
         return convert.as_tensor(self.function(inputs, **self.arguments))

@@ -21,6 +21,7 @@ from graphc.frontend.dtype_policy import policy_of, weights_in
 from graphc.frontend.eager import eager_on_arrays
 from graphc.frontend.masks import mask_of, set_mask
 from graphc.frontend.naming import snake_case, unique_name
+from graphc.frontend.saving import room
 from graphc.frontend.structure import map_arrays
 from graphc.ir.mode import evaluating_with
 from graphc.ir.node import Tensor
@@ -86,6 +87,8 @@ class Layer(Holder):
         # The shape of the last output; known from the first call on.
         self.output_shape: BuildShape | None = None
         self.symbolic_calls: list[Connection] = []
+        # Shapes and dtypes of the inputs of the first call, as plain values.
+        self.input_form: object = None
 
     # ------------------------------------------------------------------------ for subclasses
 
@@ -123,7 +126,9 @@ class Layer(Holder):
         """
         declared = self.weight_rules.declared.get(rules or name)
         start = initializer or (declared.initializer if declared else None) or "glorot_uniform"
-        value = initializers.get(start)(tuple(shape or ()), dtype or self.dtype)
+        value = room.empty(tuple(shape or ()), dtype or self.dtype)
+        if value is None:
+            value = initializers.get(start)(tuple(shape or ()), dtype or self.dtype)
         weight = variable(value, name=f"{self.name}/{name}", trainable=trainable)
         penalty = regularizers.get(regularizer) or (declared.regularizer if declared else None)
         if penalty is not None:
@@ -200,6 +205,8 @@ class Layer(Holder):
 
     def build_once(self, tensors: Tree[Tensor]) -> None:
         """Build for the shapes of these inputs, unless the layer is built."""
+        if self.input_form is None:
+            self.input_form = tree_map(_form, tensors)
         if not self.built:
             # Layers of several inputs get one shape per input, in the form of the inputs.
             shape = tree_map(lambda t: build_shape(t.shape), tensors)
@@ -311,6 +318,13 @@ def _marking_built(build: Build) -> Build:
         layer.built = True
 
     return marking
+
+
+def _form(tensor: Tensor) -> dict[str, object]:
+    """The shape of an input, that of one example for computed ones, and its dtype."""
+    sizes = build_shape(tensor.shape)
+    known = sizes if tensor.concrete() is None else (None, *sizes[1:])[: tensor.ndim]
+    return {"shape": list(known), "dtype": tensor.dtype.name}
 
 
 def _masks(tensors: Tree[Tensor]) -> Tree[Tensor]:

@@ -58,10 +58,14 @@ class Holder:
         """The layer's name, such as dense_1."""
         return self._name or type(self).__name__
 
+    def name_of_kind(self) -> str:
+        """What configurations call the class of the layer."""
+        return type(self).__name__
+
     @property
     def sublayers(self) -> list[Layer]:
         """The layers that attributes hold."""
-        return cast("list[Layer]", [m for m in _members(vars(self)) if isinstance(m, Holder)])
+        return cast("list[Layer]", [m for m in _members(held_by(self)) if isinstance(m, Holder)])
 
     @property
     def weights(self) -> list[Variable]:
@@ -84,7 +88,7 @@ class Holder:
     def variables(self) -> list[Variable]:
         """All weights, the counters of random layers, and what layers remember."""
         found = self.weights
-        for member in (m for part in parts_of(self) for m in _members(vars(part))):
+        for member in (m for part in parts_of(self) for m in _members(held_by(part))):
             if isinstance(member, SeedGenerator):
                 found.append(member.state)
             elif isinstance(member, Memory):
@@ -121,6 +125,11 @@ class Holder:
         return whole | {w for w in self.weights if not w.trainable}
 
 
+def held_by(layer: Holder) -> dict[str, object]:
+    """The attributes of a layer, without the arguments that it was made with."""
+    return {name: value for name, value in vars(layer).items() if name != "_given"}
+
+
 def parts_of(layer: Holder) -> list[Layer]:
     """The layer and all layers in it, each once."""
     found: dict[Layer, None] = {}
@@ -149,7 +158,7 @@ def _weights(layer: Holder, seen: set[Holder]) -> Iterator[Variable]:
     if layer in seen:
         return
     seen.add(layer)
-    for member in _members(vars(layer)):
+    for member in _members(held_by(layer)):
         if isinstance(member, Variable):
             yield member
         elif isinstance(member, Holder):

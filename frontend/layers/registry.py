@@ -44,7 +44,8 @@ def layer_of(given: Given) -> Layer:
     if isinstance(given, Layer):
         return given
     if isinstance(given, Mapping) and isinstance(given.get("class_name"), str):
-        kind = find("layer", KNOWN, str(given["class_name"]))
+        name = given.get("registered_name") or given["class_name"]
+        kind = find("layer", KNOWN, str(name))
         return kind.from_config(cast(Mapping[str, object], given.get("config", {})))
     raise ArgumentError(
         "not a layer", received=repr(given), expected='a layer, or {"class_name": .., "config": ..}'

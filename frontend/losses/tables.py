@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from graphc.errors import ArgumentError
-from graphc.frontend.lookup import Config, find
+from graphc.frontend.lookup import Config, config_of, find
 
 from . import crossentropy, divergence, focal, margins, overlap, regression, sequence, similarity
 from .loss import Function, FunctionLoss, Loss
@@ -108,7 +108,7 @@ def serialize(loss: Loss | Function) -> str | Config:
     2.0
     """
     if isinstance(loss, Loss):
-        return {"class_name": type(loss).__name__, "config": loss.get_config()}
+        return config_of(loss)
     known = next((n for n, f in FUNCTIONS.items() if f is loss), None)
     return known or loss.__name__
 

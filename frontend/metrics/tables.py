@@ -7,7 +7,7 @@ from typing import cast
 
 from graphc.errors import ArgumentError
 from graphc.frontend import losses
-from graphc.frontend.lookup import Config, find
+from graphc.frontend.lookup import Config, config_of, find
 from graphc.frontend.naming import snake_case
 from graphc.ir.node import Tensor
 
@@ -124,7 +124,7 @@ def _named(name: str) -> Metric:
 def serialize(metric: Metric | Function) -> str | Config:
     """The config of a metric; for a function its name."""
     if isinstance(metric, Metric):
-        return {"class_name": type(metric).__name__, "config": metric.get_config()}
+        return config_of(metric)
     return losses.serialize(metric)
 
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from graphc.frontend.layers.registry import KNOWN
+from graphc.frontend.saving.files import load_model, save_model
+
+from .description import model_from_json
 from .model import Model
 from .sequential import Sequential
 
-__all__ = ["Model", "Sequential"]
+# A model may be a layer of another one, and files name it.
+KNOWN.update({"Functional": Model, "Model": Model, "Sequential": Sequential})
+
+__all__ = ["Model", "Sequential", "load_model", "model_from_json", "save_model"]

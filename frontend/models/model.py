@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Unpack, cast
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Self, Unpack, cast
 
 from graphc.errors import ArgumentError, ModeError, UnknownNameError
 from graphc.frontend.layers.layer import Layer
 from graphc.frontend.layers.spec import LayerOptions, build_shape
 from graphc.frontend.naming import unique_name
+from graphc.frontend.saving import files
+from graphc.frontend.saving.objects import serialize_keras_object
+from graphc.frontend.saving.registered import custom_object_scope
 from graphc.frontend.training.trained import Trained
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree, leaves
 
+from . import functional
 from .flops import Shapes, count_flops
 from .rows import Options
 from .summary import Form, summary_lines
@@ -108,6 +114,45 @@ class Model(Trained):
                 f"no layer of {self.name} has that name", received=repr(name), expected=names
             )
         return found[0]
+
+    # ------------------------------------------------------------------------ files
+
+    def save(self, path: str | Path, overwrite: bool = True) -> None:
+        """Write the whole model to a file; the suffix says how (see `graphc.saving`)."""
+        files.save_model(self, path, overwrite)
+
+    def save_weights(self, path: str | Path, overwrite: bool = True) -> None:
+        """Write the weights alone: `.safetensors` or `.weights.h5`."""
+        files.save_weights(self, path, overwrite)
+
+    def load_weights(self, path: str | Path, skip_mismatch: bool = False) -> None:
+        """Take the weights of a file; with `skip_mismatch` those that fit."""
+        files.load_weights(self, path, skip_mismatch)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The architecture as text, without weights; `models.model_from_json` reads it."""
+        return json.dumps(serialize_keras_object(self), indent=indent)
+
+    def get_config(self) -> dict[str, object]:
+        if self.name_of_kind() != "Functional":
+            return super().get_config()
+        common = {"name": self.name, "trainable": self.trainable}
+        return {**common, **functional.describe(self._wired())}
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, object], custom_objects: Mapping[str, object] | None = None
+    ) -> Self:
+        with custom_object_scope(custom_objects):
+            if "input_layers" not in config or cls is not Model:
+                return super().from_config(config)
+            inputs, outputs = functional.rebuild(config)
+            name = cast("str | None", config.get("name"))
+            return cls(inputs, outputs, name=name, trainable=bool(config.get("trainable", True)))
+
+    def name_of_kind(self) -> str:
+        is_functional = type(self) is Model and self.wiring is not None
+        return "Functional" if is_functional else super().name_of_kind()
 
     def summary(
         self, line_length: int | None = None, positions: Sequence[float] | None = None,

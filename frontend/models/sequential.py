@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Unpack, cast, final
+from collections.abc import Iterable, Mapping
+from typing import Self, Unpack, cast, final
 
+from graphc.dtypes import as_dtype
 from graphc.errors import ArgumentError
 from graphc.frontend.layers.layer import Layer, outside_of_calls
 from graphc.frontend.layers.shaping import Input, InputLayer
 from graphc.frontend.layers.spec import BuildShape, LayerOptions, build_shape
+from graphc.frontend.saving.objects import (
+    Json,
+    deserialize_keras_object,
+    serialize_keras_object,
+)
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree
 
@@ -99,5 +105,25 @@ class Sequential(Model):
         self.wire(self.chain[0], self.chain[-1])
 
     def get_config(self) -> dict[str, object]:
-        parts = [{"class_name": type(p).__name__, "config": p.get_config()} for p in self.stack]
-        return {"name": self.name, "layers": parts}
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": self.dtype.name,
+            "layers": [serialize_keras_object(layer) for layer in self.stack],
+            "build_input_shape": self.declared_shape,
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, object], custom_objects: Mapping[str, object] | None = None
+    ) -> Self:
+        model = cls(name=cast("str | None", config.get("name")))
+        found = deserialize_keras_object(cast(Json, config["layers"]), custom_objects)
+        for layer in cast("list[Layer]", found):
+            model.add(layer)
+        shape = config.get("build_input_shape")
+        if shape is not None and not model.built:
+            model.dtype = as_dtype(cast(str, config.get("dtype", model.dtype.name)))
+            model.build(tuple(cast("list[int | None]", shape)))
+        model.trainable = bool(config.get("trainable", True))
+        return model

@@ -39,7 +39,7 @@ class Wiring:
                 received=", ".join(map(repr, wrong)),
             )
         self.steps = _steps(begin, leaves(outputs))
-        self._last = Between(leaves(outputs), {*begin, *(t for s in self.steps for t in s.results)})
+        self.last = Between(leaves(outputs), {*begin, *(t for s in self.steps for t in s.results)})
 
     def layers(self) -> list[Layer]:
         """The inputs as layers, then the layers, each once.
@@ -73,7 +73,7 @@ class Wiring:
         sizes = dict(pair for a, b in known.items() for pair in _sizes(a, b))
         for step in self.steps:
             met(step.call.layer, step.run(known, sizes))
-        return like(self.outputs, self._last.at(known, sizes))  # pyright: ignore
+        return like(self.outputs, self.last.at(known, sizes))  # pyright: ignore
 
 
 @final
@@ -82,18 +82,18 @@ class Between:
 
     def __init__(self, tensors: Sequence[Tensor], known: Iterable[Tensor]) -> None:
         self.tensors = tuple(tensors)
-        self._graph: Graph | None = None
+        self.graph: Graph | None = None
         stops = set(known)
         self.needed = _reached(self.tensors, stops)
         if not stops.issuperset(self.tensors):
             fresh = [placeholder(t.shape, t.dtype) for t in self.needed]
-            self._graph = graph(fresh, substitute(self.tensors, dict(zip(self.needed, fresh))))
+            self.graph = graph(fresh, substitute(self.tensors, dict(zip(self.needed, fresh))))
 
     def at(self, known: Known, sizes: Mapping[str, Size]) -> list[Tensor]:
         """The tensors, where known ones have these values and named sizes are these."""
-        if self._graph is None:
+        if self.graph is None:
             return [known[t] for t in self.tensors]
-        region = with_sizes(self._graph, sizes)
+        region = with_sizes(self.graph, sizes)
         given = dict(zip(region.inputs, [known[t] for t in self.needed], strict=True))
         return rewrite(region.outputs, _rebuilt, given)
 

@@ -1,0 +1,108 @@
+"""`.graphc`: a zip file of `model.json` and two files of safetensors; docs/saving.md describes it.
+
+model.json             {"format", "version", "model", "form", "compile", "optimizer", "random"}
+weights.safetensors    the weights by path
+state.safetensors      the optimizer's variables, random counters, what layers remember
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from graphc.errors import DataError
+
+from .archive import Archive, damaged, open_archive, write_members
+from .assigning import assign
+from .atomic import write_atomically
+from .forms import build, form_of
+from .objects import Json, deserialize_keras_object, serialize_keras_object
+from .paths import weights_by_path
+from .registered import custom_object_scope
+from .room import room_for
+from .tensors import decode, encode
+from .training import (
+    optimizer_state,
+    random_state,
+    restore_optimizer_state,
+    restore_random_state,
+)
+
+if TYPE_CHECKING:
+    from graphc.frontend.models.model import Model
+
+FORMAT, VERSION = "graphc model", 1
+Document = dict[str, Json]
+
+
+def write(model: Model, path: Path) -> None:
+    """Write the whole model."""
+    random, counters = random_state(model)
+    optimizer, variables = optimizer_state(model)
+    document: Document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": serialize_keras_object(model),
+        "form": form_of(model),
+        "compile": serialize_keras_object(model.get_compile_config()),
+        "optimizer": optimizer,
+        "random": random,
+    }
+    weights = {p: v.numpy() for p, v in weights_by_path(model).items()}
+    members = {
+        "model.json": json.dumps(document, indent=1).encode(),
+        "weights.safetensors": encode(weights),
+        "state.safetensors": encode({**variables, **counters}),
+    }
+    write_atomically(path, lambda file: write_members(file, members))
+
+
+def read(
+    path: Path, custom_objects: Mapping[str, object] | None, compiled: bool, random_state: bool
+) -> Model:
+    """The model of a file.
+
+    Raises:
+        DataError: a damaged file, or one of another kind.
+        UnknownNameError: a class or function of one's own that this program did not register.
+    """
+    with open_archive(path) as archive, custom_object_scope(custom_objects):
+        document = read_document(archive)
+        weights = decode(archive.read("weights.safetensors"), path)
+        state = decode(archive.read("state.safetensors"), path)
+        with room_for(sum(a.nbytes for a in weights.values())):
+            model = cast("Model", deserialize_keras_object(document["model"]))
+            if not model.built and document["form"] is not None:
+                build(model, document["form"])
+        assign(weights_by_path(model), weights, path.name)
+        random = cast(Document, document["random"])
+        restore_random_state(model, random, state, path.name, random_state)
+        if compiled and document["compile"] is not None:
+            model.compile_from_config(cast(Document, document["compile"]))
+            if document["optimizer"] is not None:
+                chosen = cast(Document, document["optimizer"])
+                restore_optimizer_state(model, chosen, state, path.name)
+    return model
+
+
+def read_document(archive: Archive) -> Document:
+    """The description in an archive, after a look at its version."""
+    try:
+        document = json.loads(archive.read("model.json"))
+    except (ValueError, RecursionError) as error:
+        raise damaged(archive.path, f"model.json is no JSON ({error})") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise damaged(archive.path, "model.json describes no model")
+    if document.get("version") != VERSION:
+        raise DataError(
+            f"{archive.path.name} is of another version of the format",
+            received=document.get("version"),
+            expected=VERSION,
+            fix="use the version of graphc that wrote it",
+        )
+    keys = {"model", "form", "compile", "optimizer", "random"}
+    if missing := keys - set(document):
+        raise damaged(archive.path, f"model.json lacks {', '.join(sorted(missing))}")
+    return cast(Document, document)
