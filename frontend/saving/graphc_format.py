@@ -46,7 +46,7 @@ def write(model: Model, path: Path) -> None:
         "version": VERSION,
         "model": serialize_keras_object(model),
         "form": form_of(model),
-        "compile": serialize_keras_object(model.get_compile_config()),
+        "compile": serialize_keras_object(model.get_compile_config() or None),
         "optimizer": optimizer,
         "random": random,
     }

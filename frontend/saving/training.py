@@ -13,6 +13,7 @@ import numpy as np
 
 from graphc.errors import DataError
 from graphc.frontend import seeds
+from graphc.ops.variable import Variable
 
 from .assigning import assign
 from .objects import Json
@@ -20,6 +21,7 @@ from .paths import generators_by_path, memory_by_path, weights_by_path
 
 if TYPE_CHECKING:
     from graphc.frontend.models.model import Model
+    from graphc.frontend.optimizers import Optimizer
 
 Arrays = dict[str, np.ndarray]
 Table = dict[str, Json]
@@ -64,9 +66,8 @@ def optimizer_state(model: Model) -> tuple[Table | None, Arrays]:
             stacklevel=2,
         )
         return None, {}
-    names = [places[v] for v in optimizer.parameters]
-    values = {f"optimizer/{i}": v.numpy() for i, v in enumerate(optimizer.variables)}
-    return {"parameters": names, "variables": [v.name for v in optimizer.variables]}, values
+    values = {name: v.numpy() for name, v in _by_name(optimizer, places).items()}
+    return {"parameters": [places[v] for v in optimizer.parameters]}, values
 
 
 def restore_optimizer_state(model: Model, state: Table, arrays: Arrays, path: str) -> None:
@@ -78,5 +79,22 @@ def restore_optimizer_state(model: Model, state: Table, arrays: Arrays, path: st
     if unknown := [name for name in names if name not in weights]:
         raise DataError("the optimizer has state for no weight", received=", ".join(unknown))
     optimizer.build([weights[name] for name in names])
+    known = _by_name(optimizer, {v: place for place, v in weights.items()})
+    # Weights that were not trained have no state in the file, and begin with a fresh one.
+    fresh = tuple(f"optimizer/{name}/" for name in weights if name not in names)
     kept = {n: a for n, a in arrays.items() if n.startswith("optimizer/")}
-    assign({f"optimizer/{i}": v for i, v in enumerate(optimizer.variables)}, kept, path)
+    assign({n: v for n, v in known.items() if not n.startswith(fresh)}, kept, path)
+
+
+def _by_name(optimizer: Optimizer, places: Mapping[Variable, str]) -> dict[str, Variable]:
+    """All variables of an optimizer: those of a parameter by its path, others by their place."""
+    own = {
+        v: f"{places[parameter]}/{slot}"
+        for parameter, slots in optimizer.states.items()
+        for slot, v in slots.items()
+    }
+    for kind, group in (("average", optimizer.averages), ("sum", optimizer.accumulators)):
+        own |= {v: f"{places[p]}/{kind}" for p, v in zip(optimizer.parameters, group)}
+    rest = (v for v in optimizer.variables if v not in own)
+    own |= {v: f"{number}" for number, v in enumerate(rest)}
+    return {f"optimizer/{own[v]}": v for v in optimizer.variables}
