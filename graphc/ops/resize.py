@@ -1,7 +1,12 @@
-"""Resizing of images: nearest by gathering, the smooth methods as one matrix product per axis.
+"""Resizing of images: nearest by gathering, the other methods as one matrix product per axis.
 
 Pixels are areas: the centre of output pixel i is at (i + 0.5) * in / out - 0.5 of the input
 ("half pixel centres"). The weights are computed here, so the sizes of resized axes must be known.
+
+    bilinear    1 - |d| up to distance d = 1
+    bicubic     Keys 1981 with a = -1/2, up to 2
+    lanczos_r   sinc(d) sinc(d / r) up to r = 3 or 5 (Duchon 1979)
+    area        the share of the input pixel in the area of the output pixel
 """
 
 from __future__ import annotations
@@ -27,10 +32,17 @@ def _cubic(distance: np.ndarray) -> np.ndarray:
     return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
 
 
+def _lanczos(radius: int) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda x: np.where(x < radius, np.sinc(x) * np.sinc(x / radius), 0.0)
+
+
 _KERNELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "bilinear": lambda x: np.maximum(1 - x, 0),
     "bicubic": _cubic,
+    "lanczos3": _lanczos(3),
+    "lanczos5": _lanczos(5),
 }
+_METHODS = ("nearest", *_KERNELS, "area")
 
 
 def resize(
@@ -39,7 +51,8 @@ def resize(
 ) -> Tensor:  # fmt: skip
     """Images (batch, *spatial, channels) at other spatial sizes.
 
-    `interpolation` is nearest, bilinear or bicubic; `antialias` widens the kernel when shrinking.
+    `interpolation` is nearest, bilinear, bicubic, lanczos3, lanczos5 or area; `antialias` widens
+    the kernel when shrinking.
 
     >>> resize(leaf.zeros((1, 4, 4, 3)), (2, 8)).shape
     (1, 2, 8, 3)
@@ -47,11 +60,9 @@ def resize(
     tensor = as_tensor(x)
     rank = spatial_rank(tensor, None, "resize")
     wanted, axes = spread(size, rank, "size"), spatial_axes(rank, data_format)
-    if interpolation != "nearest" and interpolation not in _KERNELS:
+    if interpolation not in _METHODS:
         raise ArgumentError(
-            "no such interpolation",
-            received=repr(interpolation),
-            expected=", ".join(["nearest", *_KERNELS]),
+            "no such interpolation", received=repr(interpolation), expected=", ".join(_METHODS)
         )
     for axis, new in zip(axes, wanted):
         old = tensor.shape[axis]
@@ -76,9 +87,18 @@ def _along(x: Tensor, axis: int, weights: np.ndarray) -> Tensor:
 
 def _weights(old: int, new: int, interpolation: str, antialias: bool) -> np.ndarray:
     scale = old / new
-    centre = (np.arange(new) + 0.5) * scale - 0.5
-    width = max(scale, 1.0) if antialias else 1.0
-    distance = np.abs(centre[:, None] - np.arange(old)[None, :]) / width
-    weights = _KERNELS[interpolation](distance)
+    if interpolation == "area":
+        weights = _shares(np.arange(new) * scale, np.arange(1, new + 1) * scale, old)
+    else:
+        centre = (np.arange(new) + 0.5) * scale - 0.5
+        width = max(scale, 1.0) if antialias else 1.0
+        distance = np.abs(centre[:, None] - np.arange(old)[None, :]) / width
+        weights = _KERNELS[interpolation](distance)
     # What would fall outside the image is shared among the pixels inside.
     return weights / weights.sum(1, keepdims=True)
+
+
+def _shares(start: np.ndarray, stop: np.ndarray, old: int) -> np.ndarray:
+    """How much of the input pixel [j, j + 1) lies in [start, stop)."""
+    j = np.arange(old)
+    return np.maximum(np.minimum(stop[:, None], j + 1) - np.maximum(start[:, None], j), 0)

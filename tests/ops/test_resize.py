@@ -21,6 +21,9 @@ ROWS = [
     ("bilinear", 1, False, [1.5]),
     ("bilinear", 2, True,  [5 / 7, 16 / 7]),    # weights 3, 3, 1 and 1, 3, 3 of the tent
     ("bilinear", 4, False, [0, 1, 2, 3]),
+    ("area",     2, False, [0.5, 2.5]),
+    ("area",     3, False, [0.25, 1.5, 2.75]),  # areas of 4 / 3 pixels
+    ("area",     8, False, [0, 0, 1, 1, 2, 2, 3, 3]),
 ]
 # fmt: on
 
@@ -43,7 +46,9 @@ def test_bilinear_is_the_interpolation_between_centres():
 
 
 @pytest.mark.parametrize("antialias", [False, True])
-@pytest.mark.parametrize("method", ["nearest", "bilinear", "bicubic"])
+@pytest.mark.parametrize(
+    "method", ["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area"]
+)
 def test_a_plain_image_stays_plain(method, antialias):
     found = value(nn.resize(np.full((1, 6, 9, 2), 3.0), (4, 17), method, antialias))
     np.testing.assert_allclose(found, np.full((1, 4, 17, 2), 3.0))
