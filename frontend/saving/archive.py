@@ -15,17 +15,17 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, final
 
-from graphc.errors import DataError
+from graphc.errors import DataError, GraphcError
 
 # What a member may grow to when it is unpacked, compared with its size in the file. Weights do not
 # compress to less than half, texts hardly to less than a tenth.
 MOST_GROWTH = 100
 # Equal content gives equal files: members carry no time of the day.
 _DATE = (1980, 1, 1, 0, 0, 0)
-# What damaged archives make the zip reader raise.
+# What damaged files make their readers raise.
 _DAMAGE = (
-    zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, IndexError,
-    NotImplementedError, RuntimeError, OverflowError,
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, LookupError, TypeError,
+    AttributeError, RuntimeError, ArithmeticError, AssertionError,
 )  # fmt: skip
 
 
@@ -59,7 +59,7 @@ class Archive:
         if name not in self.members:
             raise damaged(self.path, f"it has no member {name!r}")
         info = self.members[name]
-        with _damage_of(self.path), self._archive.open(info) as file:
+        with damage_of(self.path), self._archive.open(info) as file:
             content = file.read(info.file_size + 1)
         if len(content) != info.file_size:
             raise damaged(self.path, f"the member {name!r} has another size than it says")
@@ -69,7 +69,7 @@ class Archive:
 @contextmanager
 def open_archive(path: Path) -> Iterator[Archive]:
     """An archive to read from."""
-    with _damage_of(path):
+    with damage_of(path):
         archive = zipfile.ZipFile(path)
     with archive:
         yield Archive(path, archive)
@@ -85,9 +85,12 @@ def damaged(path: Path, what: str) -> DataError:
 
 
 @contextmanager
-def _damage_of(path: Path) -> Iterator[None]:
+def damage_of(path: Path) -> Iterator[None]:
+    """What a damaged file makes its readers raise becomes a DataError; our errors stay."""
     try:
         yield
+    except GraphcError:
+        raise
     except _DAMAGE as error:
         raise damaged(path, str(error) or type(error).__name__) from error
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from graphc.errors import DataError
+from graphc.frontend.training.trained import Trained
 
-from .archive import Archive, damaged, open_archive, write_members
+from .archive import Archive, damage_of, damaged, open_archive, write_members
 from .assigning import assign
 from .atomic import write_atomically
 from .forms import build, form_of
@@ -68,12 +69,12 @@ def read(
         DataError: a damaged file, or one of another kind.
         UnknownNameError: a class or function of one's own that this program did not register.
     """
-    with open_archive(path) as archive, custom_object_scope(custom_objects):
+    with open_archive(path) as archive, custom_object_scope(custom_objects), damage_of(path):
         document = read_document(archive)
         weights = decode(archive.read("weights.safetensors"), path)
         state = decode(archive.read("state.safetensors"), path)
         with room_for(sum(a.nbytes for a in weights.values())):
-            model = cast("Model", deserialize_keras_object(document["model"]))
+            model = model_of(document["model"])
             if not model.built and document["form"] is not None:
                 build(model, document["form"])
         assign(weights_by_path(model), weights, path.name)
@@ -85,6 +86,14 @@ def read(
                 chosen = cast(Document, document["optimizer"])
                 restore_optimizer_state(model, chosen, state, path.name)
     return model
+
+
+def model_of(description: Json) -> Model:
+    """The model of a description, with weights that are still to be filled."""
+    found = deserialize_keras_object(description)
+    if not isinstance(found, Trained):
+        raise DataError("the file describes no model", received=type(found).__name__)
+    return cast("Model", found)
 
 
 def read_document(archive: Archive) -> Document:

@@ -62,13 +62,20 @@ class Source(Protocol):
 
 @final
 class ArraySource:
-    """Examples in batches of one size, in another order for each epoch if they are shuffled."""
+    """Examples in batches of one size, in another order for each epoch if they are shuffled.
+
+    `past` epochs were run before: the orders are those that follow on theirs.
+    """
 
     def __init__(
-        self, data: Examples, size: int, *, shuffle: bool = False, seed: int | None = None
-    ) -> None:
+        self, data: Examples, size: int, *, shuffle: bool = False, seed: int | None = None,
+        past: int = 0,
+    ) -> None:  # fmt: skip
         self.data, self.size = data, size
         self.random = generator(seed) if shuffle else None
+        if self.random is not None:
+            for _ in range(past):
+                self.random.permutation(data.count)
 
     @property
     def steps(self) -> int:

@@ -103,7 +103,7 @@ class Trained(Layer):
         elif validation_split:
             data, validation = data.split(validation_split)
         size = _batch_size(batch_size)
-        source = ArraySource(data, size, shuffle=shuffle, seed=seed)
+        source = ArraySource(data, size, shuffle=shuffle, seed=seed, past=initial_epoch)
         test = None if validation is None else ArraySource(validation, size)
         self.trainer.prepare("train", source)
         if test is not None:
