@@ -29,6 +29,7 @@ _MODULES = {
     "regularizers": "graphc.frontend.regularizers",
     "saving": "graphc.frontend.saving.public",
     "utils": "graphc.frontend.utils",
+    "visualize": "graphc.frontend.visualize",
 }
 
 _NAMES = {

@@ -1,1 +1,28 @@
-"""Pictures of graphs: `draw` in draw.py; what is shown in scene.py, picture.py and collapse.py."""
+"""Pictures of graphs and models, and of what networks see: saliency, dreams, styles.
+
+The graphs of layers are drawn by plot_model, those of operations by draw.
+"""
+
+from __future__ import annotations
+
+from .ascent import activation_maximization, deep_dream
+from .networks import feature_model
+from .receptive import receptive_field
+from .regions import grad_cam, occlusion
+from .saliency import gradients, integrated_gradients, saliency, smooth_grad
+from .transfer import gram_matrix, style_transfer
+
+__all__ = [
+    "activation_maximization",
+    "deep_dream",
+    "feature_model",
+    "grad_cam",
+    "gradients",
+    "gram_matrix",
+    "integrated_gradients",
+    "occlusion",
+    "receptive_field",
+    "saliency",
+    "smooth_grad",
+    "style_transfer",
+]
