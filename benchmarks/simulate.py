@@ -2,7 +2,7 @@
 
     a kernel's time on P threads = greedy list schedule of its chunks + cost of the parallel-for
 
-A free thread takes the next chunk, in order, as the pool does. All items of a kernel are taken to
+A free thread takes half of its share of the chunks that are left, as the pool does. All items of a kernel are taken to
 last equally long, and as long as on one thread: as if memory kept up.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 CLAIM = 0.1e-6
-"""Seconds that one contended compare-and-swap takes, the least between two chunks."""
+"""Seconds that one contended compare-and-swap takes, the least between two claims."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,21 @@ def chunk_seconds(loop: Loop) -> list[float]:
     return [each * (end - start) for start, end in zip([0, *ends], ends)]
 
 
-def makespan(chunks: Sequence[float], threads: int) -> float:
-    """When the last chunk ends if whoever is free takes the next one."""
+def claims(chunks: Sequence[float], threads: int) -> list[float]:
+    """How long what is claimed at once takes: of n chunks left, n // (2 * threads), at least 1."""
+    found: list[float] = []
+    start = 0
+    while start < len(chunks):
+        end = start + max(1, (len(chunks) - start) // (2 * threads))
+        found.append(sum(chunks[start:end]))
+        start = end
+    return found
+
+
+def makespan(claimed: Sequence[float], threads: int) -> float:
+    """When the last claim ends if whoever is free takes the next one."""
     free = [0.0] * threads
-    for seconds in chunks:
+    for seconds in claimed:
         heapq.heapreplace(free, free[0] + seconds)
     return max(free)
 
@@ -51,7 +62,8 @@ def simulated(loop: Loop, threads: int, overhead: float) -> float:
     """Seconds of one loop on so many threads; a loop of one chunk wakes nobody."""
     if threads == 1 or loop.chunks == 1:
         return loop.seconds
-    return makespan(chunk_seconds(loop), threads) + overhead + CLAIM * loop.chunks
+    claimed = claims(chunk_seconds(loop), threads)
+    return makespan(claimed, threads) + overhead + CLAIM * len(claimed)
 
 
 def speedup(loops: Sequence[Loop], threads: int, overhead: float) -> float:

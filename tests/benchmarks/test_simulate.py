@@ -8,6 +8,7 @@ from benchmarks.simulate import (
     CLAIM,
     Loop,
     chunk_seconds,
+    claims,
     limiting,
     makespan,
     redivided,
@@ -35,11 +36,20 @@ def test_whoever_is_free_takes_the_next(chunks, threads, end):
     assert makespan(chunks, threads) == end
 
 
+@pytest.mark.parametrize(
+    ("count", "threads", "sizes"),
+    [(16, 2, [4, 3, 2, 1, 1, 1, 1, 1, 1, 1]), (16, 8, [1] * 16), (3, 1, [1, 1, 1]), (0, 2, [])],
+)
+def test_more_is_claimed_while_much_is_left(count, threads, sizes):
+    assert claims([1.0] * count, threads) == sizes
+
+
 def test_loops():
+    exactly = {"rel": 1e-12}
     assert chunk_seconds(UNEVEN) == [1.0, 2.0, 2.0]
-    assert simulated(EVEN, 4, 0.5) == pytest.approx(4.5 + 16 * CLAIM)
-    assert simulated(EVEN, 64, 0.5) == pytest.approx(1.5 + 16 * CLAIM)  # 16 chunks, no more
-    assert simulated(redivided(EVEN, 64), 64, 0.5) == pytest.approx(0.3 + 0.5 + 64 * CLAIM)
+    assert simulated(EVEN, 4, 0.5) == pytest.approx(4.5 + 15 * CLAIM, **exactly)
+    assert simulated(EVEN, 64, 0.5) == pytest.approx(1.5 + 16 * CLAIM, **exactly)
+    assert simulated(redivided(EVEN, 64), 64, 0.5) == pytest.approx(0.8 + 64 * CLAIM, **exactly)
     assert simulated(ALONE, 64, 0.5) == simulated(redivided(ALONE, 64), 64, 0.5) == 1.0
 
 

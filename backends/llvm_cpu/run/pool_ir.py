@@ -1,9 +1,13 @@
-"""The native half of the thread pool: who may take a chunk, and how waiting threads rest.
+"""The native half of the thread pool: who may take chunks, and how waiting threads rest.
 
-One i64 holds (epoch << 32 | chunks left). Chunk `count - left` belongs to whoever lowers it by one
-with a compare-and-swap, so a worker that wakes late finds nothing and nobody waits for it. That
-swap also proves that function, argument and count were read in the same epoch: they change only
-when nothing is left. `pool.py` owns the memory and the threads.
+One i64 holds (epoch << 32 | chunks left). The chunks from `count - left` on belong to whoever
+lowers it by their number with a compare-and-swap, so a worker that wakes late finds nothing and
+nobody waits for it. That swap also proves that function, argument and count were read in the same
+epoch: they change only when nothing is left. `pool.py` owns the memory and the threads.
+
+Words that several cores write cost up to a microsecond each time where cores are far apart. So a
+thread takes a share of what is left, one chunk only towards the end, and says once that all it took
+are finished.
 """
 
 from __future__ import annotations
@@ -54,7 +58,7 @@ def pool_module(target: Target, portable: bool) -> Module:
 def _write_worker(f: Function, futex: int | None) -> None:
     poll, idle, patient, tired = (f.block(n) for n in ("poll", "idle", "patient", "tired"))
     claim, leave = f.block("claim"), f.block("leave")
-    turns = f.alloca(I32, 1, hint="turns")
+    turns, mine = f.alloca(I32, 1, hint="turns"), _none_finished(f)
     f.store(I32, 0, turns)
     f.branch(poll)
     f.begin(poll)
@@ -63,6 +67,7 @@ def _write_worker(f: Function, futex: int | None) -> None:
     f.branch_if(f.relate("ne", I32, left, 0), claim, idle)
 
     f.begin(idle)
+    _finish(f, futex, mine)
     turn = f.binary("add", I32, f.load(I32, turns), 1)
     f.store(I32, turn, turns)
     waiting = f.block("waiting")
@@ -79,7 +84,7 @@ def _write_worker(f: Function, futex: int | None) -> None:
 
     f.begin(claim)
     f.store(I32, 0, turns)
-    _take(f, futex, state, left)
+    _take(f, state, left, mine)
     f.branch(poll)
     f.begin(leave)
     f.give_back()
@@ -106,16 +111,18 @@ def _write_parallel(f: Function, futex: int | None) -> None:
     f.begin(free)
     _publish(f)
     _wake_workers(f, futex)
-    mine, claim, wait, finished = (f.block(n) for n in ("mine", "claim", "wait", "finished"))
-    f.branch(mine)
-    f.begin(mine)
+    look, claim, wait, finished = (f.block(n) for n in ("look", "claim", "wait", "finished"))
+    mine = _none_finished(f)
+    f.branch(look)
+    f.begin(look)
     state = _read(f, I64, STATE, "acquire")
     left = f.cast("trunc", I64, state, I32)
     f.branch_if(f.relate("ne", I32, left, 0), claim, wait)
     f.begin(claim)
-    _take(f, futex, state, left)
-    f.branch(mine)
+    _take(f, state, left, mine)
+    f.branch(look)
     f.begin(wait)
+    _finish(f, None, mine)
     _write_wait(f, futex, finished)
     f.begin(finished)
     _write(f, I32, BUSY, 0, "release")
@@ -145,20 +152,49 @@ def _publish(f: Function) -> None:
     f.emit(f"atomicrmw xchg ptr {_at(f, STATE)}, i64 {state} seq_cst")
 
 
-def _take(f: Function, futex: int | None, state: str, left: str) -> None:
-    """Try to own the next chunk of `state`; run it if that worked."""
+def _none_finished(f: Function) -> str:
+    """A counter of chunks that this thread has finished, and has not told of."""
+    mine = f.alloca(I32, 1, hint="mine")
+    f.store(I32, 0, mine)
+    return mine
+
+
+def _take(f: Function, state: str, left: str, mine: str) -> None:
+    """Try to own the next chunks of `state`, half of a fair share; run them if that worked."""
     function = _read(f, POINTER, FUNCTION, "monotonic")
     argument = _read(f, POINTER, ARGUMENT, "monotonic")
     count = _read(f, I32, COUNT, "monotonic")
-    _, owned = _swap(f, I64, STATE, state, f.binary("sub", I64, state, 1))
+    threads = f.binary("add", I32, _read(f, I32, WORKERS, "monotonic"), 1)
+    share = f.binary("udiv", I32, left, f.binary("shl", I32, threads, 1))
+    taken = f.intrinsic("umax", I32, share, "1")
+    rest = f.binary("sub", I64, state, f.cast("zext", I32, taken, I64))
+    _, owned = _swap(f, I64, STATE, state, rest)
 
     def run() -> None:
-        _call_chunk(f, function, argument, f.binary("sub", I32, count, left), count)
-        before = f.emit(f"atomicrmw add ptr {_at(f, DONE)}, i32 1 seq_cst", "done")
-        last = f.relate("eq", I32, f.binary("add", I32, before, 1), count)
-        f.if_(last, lambda: _wake_caller(f, futex))
+        first = f.binary("sub", I32, count, left)
+
+        def one(i: int | str, _: list[str]) -> None:
+            chunk = f.binary("add", I32, first, f.cast("trunc", I64, i, I32))
+            _call_chunk(f, function, argument, chunk, count)
+
+        f.loop(0, f.cast("zext", I32, taken, I64), 1, one)
+        f.store(I32, f.binary("add", I32, f.load(I32, mine), taken), mine)
 
     f.if_(owned, run)
+
+
+def _finish(f: Function, futex: int | None, mine: str) -> None:
+    """Tell of the chunks that this thread has finished; after the last of all, wake the caller."""
+    finished = f.load(I32, mine)
+
+    def tell() -> None:
+        count = _read(f, I32, COUNT, "monotonic")
+        before = f.emit(f"atomicrmw add ptr {_at(f, DONE)}, i32 {finished} seq_cst", "done")
+        f.store(I32, 0, mine)
+        last = f.relate("eq", I32, f.binary("add", I32, before, finished), count)
+        f.if_(last, lambda: _wake_caller(f, futex))
+
+    f.if_(f.relate("ne", I32, finished, 0), tell)
 
 
 def _write_wait(f: Function, futex: int | None, finished: str) -> None:
