@@ -48,6 +48,12 @@ def collecting_effects() -> Iterator[Effects]:
         _collector.reset(token)
 
 
+def added_losses() -> list[Tensor]:
+    """The losses announced so far; none where nobody collects."""
+    effects = _collector.get()
+    return [] if effects is None else list(effects.losses)
+
+
 def collected() -> dict[Variable, Tensor] | None:
     """The new values announced so far; None where nobody collects."""
     effects = _collector.get()

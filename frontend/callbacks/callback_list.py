@@ -49,6 +49,11 @@ class CallbackList(Callback):
         self.callbacks.append(callback)
         self.pace = min(self.pace, callback.pace)
 
+    @property
+    def history(self) -> History | None:
+        """The numbers of the epochs, if there is a callback that collects them."""
+        return next((c for c in self.callbacks if isinstance(c, History)), None)
+
     def set_params(self, params: Mapping[str, object]) -> None:
         super().set_params(params)
         for callback in self.callbacks:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self, Unpack, cast
 
 from graphc.errors import ArgumentError, ModeError, UnknownNameError
+from graphc.frontend.layers.calls import call_of
 from graphc.frontend.layers.layer import Layer
 from graphc.frontend.layers.spec import LayerOptions, build_shape
 from graphc.frontend.naming import unique_name
@@ -92,6 +93,16 @@ class Model(Trained):
     @property
     def output(self) -> Tree[Tensor]:
         return self._wired().outputs
+
+    @property
+    def declared_outputs(self) -> Tree[Tensor]:
+        return None if self.wiring is None else self.wiring.outputs
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that the outputs come from."""
+        found = [(t, call_of(t.node)) for t in leaves(self.declared_outputs)]
+        return [made[0].layer.name if made else t.name for t, made in found]
 
     def _wired(self) -> Wiring:
         if self.wiring is None:

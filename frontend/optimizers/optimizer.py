@@ -19,6 +19,7 @@ import numpy as np
 
 from graphc import dtypes
 from graphc.errors import ArgumentError, ModeError, NotSupportedError, ShapeError
+from graphc.frontend import effects
 from graphc.frontend.eager import eager
 from graphc.frontend.lookup import own_arguments
 from graphc.frontend.naming import snake_case, unique_name
@@ -27,8 +28,9 @@ from graphc.ir.mode import is_eager
 from graphc.ir.node import Tensor
 from graphc.ops import convert
 from graphc.ops.convert import TensorLike
-from graphc.ops.elementwise import equal, floor_divide, remainder, where
+from graphc.ops.elementwise import equal, floor_divide, remainder, stop_gradient, where
 from graphc.ops.variable import Variable, variable
+from graphc.provenance import in_role
 
 from . import clip, schedules
 from .options import Options, check
@@ -148,12 +150,17 @@ class Optimizer:
         return result | {self.calls: self.calls + 1}
 
     def apply_gradients(self, grads_and_vars: GradsAndVars) -> Variable:
-        """Change the variables now, by gradients that have values; the number of calls so far.
+        """Change the variables by their gradients; the number of calls so far.
+
+        In a training step they change with it: whoever builds it collects what they become. Else
+        they change now, and the gradients must have values.
 
         Raises:
-            ModeError: symbolic gradients; use `updates` in a function.
+            ModeError: symbolic gradients where nobody collects; use `updates` in a function.
         """
         pairs = [(g, v) for g, v in grads_and_vars]
+        if effects.collected() is not None:
+            return self._announced(pairs)
         symbolic = [v.name for g, v in pairs if isinstance(g, Tensor) and g.concrete() is None]
         if symbolic:
             raise ModeError(
@@ -369,6 +376,13 @@ class Optimizer:
                 due = equal(remainder(self.iterations + 1, every), 0)
                 result[v] = where(due, convert.cast(result[mean], v.dtype), w)
         return result
+
+    def _announced(self, pairs: Sequence[tuple[TensorLike | None, Variable]]) -> Variable:
+        with in_role("update"):
+            for v, value in self.updates(pairs).items():
+                # What uses the variable from here on does not depend on how it was found.
+                effects.update(v, stop_gradient(value))
+        return self.calls
 
     def _apply_now(self, pairs: Sequence[tuple[TensorLike | None, Variable]]) -> Variable:
         values = [(v, t.numpy()) for v, t in self.updates(pairs).items()]

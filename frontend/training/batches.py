@@ -1,7 +1,7 @@
 """Data for training: arrays with one example per row.
 
-Inputs and targets may be nested tuples, lists and dicts of arrays. float64 becomes float32; other
-dtypes stay, so images may be uint8 and labels any integers.
+Inputs, targets and weights may be nested tuples, lists and dicts of arrays. float64 becomes
+float32; other dtypes stay, so images may be uint8 and labels any integers.
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ Arrays = Tree[np.ndarray]
 @final
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Inputs and targets of the same number of examples."""
+    """Inputs, targets and weights of the same number of examples."""
 
     inputs: Arrays
     targets: Arrays
+    weights: Arrays
     count: int
 
     @property
     def arrays(self) -> tuple[Arrays, ...]:
         """What the steps take."""
-        return self.inputs, self.targets
+        return self.inputs, self.targets, self.weights
 
     def split(self, fraction: float) -> tuple[Examples, Examples]:
         """The first examples, and the last ones, which are that fraction of all."""
@@ -44,10 +45,10 @@ class Examples:
     def part(self, start: int, stop: int) -> Examples:
         """Some of the examples, without a copy."""
         rows = slice(start, stop)
-        return Examples(rows_of(self.inputs, rows), rows_of(self.targets, rows), stop - start)
+        return Examples(*(rows_of(a, rows) for a in self.arrays), count=stop - start)
 
 
-def examples(x: object, y: object = None) -> Examples:
+def examples(x: object, y: object = None, weights: object = None) -> Examples:
     """Arrays, lists or nested structures of them as examples.
 
     Inputs that are a plain list of numbers are examples of one number each: (n,) becomes (n, 1).
@@ -57,17 +58,23 @@ def examples(x: object, y: object = None) -> Examples:
     """
     inputs = map_arrays(_column, x)
     targets = map_arrays(_array, y) if y is not None else None
-    arrays: list[np.ndarray] = [*leaves(inputs), *leaves(targets)]  # pyright: ignore
-    counts = {len(a) for a in arrays}
+    factors = map_arrays(_array, weights) if weights is not None else None
+    parts = {"x": inputs, "y": targets, "sample_weight": factors}
+    arrays = [(name, a) for name, tree in parts.items() for a in _arrays_in(tree)]
+    counts = {len(a) for _, a in arrays}
     if len(counts) != 1:
         raise DataError(
-            "inputs and targets have different numbers of examples",
-            received=", ".join(str(a.shape) for a in arrays) or "no arrays",
+            "inputs, targets and weights have different numbers of examples",
+            received=", ".join(f"{name} {a.shape}" for name, a in arrays) or "no arrays",
             expected="the same size on the first axis",
         )
     if 0 in counts:
-        raise DataError("there are no examples", received=str(arrays[0].shape))
-    return Examples(inputs, targets, counts.pop())  # pyright: ignore
+        raise DataError("there are no examples", received=str(arrays[0][1].shape))
+    return Examples(inputs, targets, factors, counts.pop())  # pyright: ignore
+
+
+def _arrays_in(tree: object) -> list[np.ndarray]:
+    return leaves(tree)  # pyright: ignore
 
 
 def _array(value: object) -> np.ndarray:

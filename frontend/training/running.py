@@ -33,7 +33,7 @@ def compiled(
 ) -> Run:  # fmt: skip
     """The step as a native function that runs for many batches in one call; `data` shows the form
     of its arguments."""
-    names = iter(f"{'xy'[i]}{n}" for i, d in enumerate(data) for n in range(len(leaves(d))))
+    names = iter(f"{'xyw'[i]}{n}" for i, d in enumerate(data) for n in range(len(leaves(d))))
     # Also inside gx.eager() the step is a graph.
     with evaluating_with(None):
         inputs = [tree_map(lambda a: _placeholder(a, next(names)), d) for d in data]

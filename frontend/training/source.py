@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Protocol, final
 
 import numpy as np
-
-from graphc.frontend.seeds import generator
 
 from .batches import Arrays, Examples, rows_of
 
@@ -55,45 +54,80 @@ class Source(Protocol):
         """Arrays of the form that the steps will take."""
         ...
 
-    def epoch(self, pace: Pace) -> Iterator[Stretch]:
+    def restart(self) -> None:
+        """Let the next epoch begin at the first batch, where that is possible."""
+        ...
+
+    def epoch(self, pace: Pace, number: int = 0) -> Iterator[Stretch]:
         """The batches of one epoch."""
         ...
 
 
 @final
 class ArraySource:
-    """Examples in batches of one size, in another order for each epoch if they are shuffled.
+    """Examples in batches of one size.
 
-    `past` epochs were run before: the orders are those that follow on theirs.
+    With a seed they are shuffled, in an order that depends on the seed and the epoch alone. With a
+    `limit` an epoch has so many batches, and goes on where the last one ended.
     """
 
     def __init__(
-        self, data: Examples, size: int, *, shuffle: bool = False, seed: int | None = None,
-        past: int = 0,
-    ) -> None:  # fmt: skip
-        self.data, self.size = data, size
-        self.random = generator(seed) if shuffle else None
-        if self.random is not None:
-            for _ in range(past):
-                self.random.permutation(data.count)
+        self, data: Examples, size: int, *, seed: int | None = None, limit: int | None = None
+    ) -> None:
+        self.data, self.size, self.seed, self.limit = data, size, seed, limit
+        self._next_batch = 0
+        self._order: np.ndarray | None = None
+
+    @property
+    def batches(self) -> int:
+        """How many there are in all."""
+        return -(-self.data.count // self.size)
 
     @property
     def steps(self) -> int:
-        return -(-self.data.count // self.size)
+        return self.limit or self.batches
 
     @property
     def sample(self) -> tuple[Arrays, ...]:
         return self.data.arrays
 
-    def epoch(self, pace: Pace) -> Iterator[Stretch]:
-        count, size, arrays = self.data.count, self.size, self.data.arrays
-        order = None if self.random is None else self.random.permutation(count)
-        for first, last in paced(self.steps, pace):
-            rows = slice(first * size, min(last * size, count))
-            if order is None:
-                yield Stretch(first, last, tuple(rows_of(a, rows) for a in arrays), size)
-            else:
-                yield Stretch(first, last, arrays, size, order[rows])
+    def restart(self) -> None:
+        self._next_batch = 0
+
+    def epoch(self, pace: Pace, number: int = 0) -> Iterator[Stretch]:
+        begin = self._next_batch
+        if not begin and self.seed is not None:
+            self._order = in_random_order(self.data.count, self.seed, number)
+        taken = min(self.steps, self.batches - begin)
+        self._next_batch = (begin + taken) % self.batches
+        for first, last in paced(taken, pace):
+            yield self._stretch(first, last, begin)
+        if taken < self.steps:
+            warn_of_end(taken, self.steps)
+
+    def _stretch(self, first: int, last: int, begin: int) -> Stretch:
+        size, arrays = self.size, self.data.arrays
+        rows = slice((begin + first) * size, min((begin + last) * size, self.data.count))
+        if self._order is None:
+            return Stretch(first, last, tuple(rows_of(a, rows) for a in arrays), size)
+        return Stretch(first, last, arrays, size, self._order[rows])
+
+
+def in_random_order(count: int, seed: int, epoch: int) -> np.ndarray:
+    """The numbers below `count` in an order that depends on the seed and the epoch."""
+    seeds = np.random.SeedSequence((seed, epoch))
+    return np.random.Generator(np.random.Philox(seeds)).permutation(count)
+
+
+def warn_of_end(count: int, wanted: int | None) -> None:
+    """Say that the data of an epoch ended before it."""
+    warnings.warn(
+        f"your input ran out of data after {count} batches"
+        + (f" of {wanted}" if wanted else "")
+        + "; the epoch ends here. A generator has to give steps_per_epoch * epochs batches; a "
+        "function that makes generators, or an object with __len__ and __getitem__, can begin anew",
+        stacklevel=2,
+    )
 
 
 def paced(total: int, pace: Pace) -> Iterator[tuple[int, int]]:

@@ -1,103 +1,86 @@
-"""One step of training, evaluation or prediction as graph: tensors in, tensors and updates out.
+"""One step of training, testing or prediction as graph: what `Model.train_step` and its sisters do.
 
-The same builders serve compiled functions and eager mode; running.py decides which.
+The same builders serve compiled functions and eager mode; running.py decides which. What changes is
+announced as effects (frontend/effects.py), and collected by `updated`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import cast, final
+from collections.abc import Callable, Mapping
+from typing import cast
 
 import numpy as np
 
-from graphc.diff.reverse import grad
-from graphc.errors import ModeError
-from graphc.frontend.effects import collecting_effects
-from graphc.frontend.layers.layer import Layer
-from graphc.frontend.losses import Loss
-from graphc.frontend.metrics import Mean, Metric
-from graphc.frontend.optimizers import Optimizer
+from graphc.frontend import effects
+from graphc.frontend.callbacks.callback import Logs
+from graphc.ir.mode import collecting_assignments
 from graphc.ir.node import Tensor
-from graphc.ir.tree import Tree, leaves
-from graphc.ops import elementwise, leaf
+from graphc.ir.tree import Tree
+from graphc.ops import convert
 from graphc.ops.variable import Variable
-from graphc.provenance import in_role
 
-Inputs = Tree[Tensor]
+Data = tuple[Tree[Tensor], ...]
 Numbers = Tree[Tensor]
 Updates = dict[Variable, Tensor]
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """What `compile` was told: what to minimise and how, and what to report."""
+def updated(step: Callable[[Data], object], *data: Tree[Tensor]) -> tuple[Numbers, Updates]:
+    """The results of a step for inputs, targets and weights, and what variables become.
 
-    optimizer: Optimizer
-    loss: Loss
-    metrics: tuple[Metric, ...]
-    mean_loss: Mean
-
-    def measure(self, y: Tensor, predictions: Tensor, loss: Tensor) -> tuple[Numbers, Updates]:
-        """The loss and the metrics with this batch taken into account, and their updates."""
-        with collecting_effects() as effects:
-            # Every example weighs the same, also those of a smaller last batch.
-            self.mean_loss.update_state(loss, leaf.size_of(predictions.shape[0], loss.dtype))
-            for metric in self.metrics:
-                metric.update_state(y, predictions)
-            numbers: dict[str, Numbers] = {m.name: m.result() for m in self.reported}
-        return numbers, effects.updates
-
-    @property
-    def reported(self) -> tuple[Metric, ...]:
-        """The loss and the metrics."""
-        return self.mean_loss, *self.metrics
-
-    def reset(self) -> None:
-        """Begin again at no batches."""
-        for metric in self.reported:
-            metric.reset_state()
+    Inside, a variable that was assigned stands for its new value.
+    """
+    with (
+        effects.collecting_effects() as found,
+        collecting_assignments(cast(dict[Tensor, Tensor], found.updates)),
+    ):
+        results = as_tensors(step(packed(*data)))
+    return results, found.updates
 
 
-def train_step(model: Layer, objective: Objective, x: Inputs, y: Tensor) -> tuple[Numbers, Updates]:
-    """Forward, loss, gradients, the optimizer's updates; and those of layers and metrics."""
-    with collecting_effects() as effects:
-        predictions = model(x, training=True)
-        loss = objective.loss(y, predictions)
-    total = _sum([loss, *model.losses, *effects.losses])
-    weights = model.trainable_weights
-    if not weights:
-        raise ModeError(
-            f"{model.name} has no weights to train", fix="set trainable = True, or use evaluate"
-        )
-    gradients = leaves(grad(objective.optimizer.scale_loss(total), tuple(weights)))
-    with in_role("update"):
-        new = objective.optimizer.updates(zip(gradients, weights))
-        means, totals = objective.measure(y, predictions, total)
-    return means, {**effects.updates, **new, **totals}
+def packed(*data: Tree[Tensor]) -> Data:
+    """(x, y, weights), without what is missing at the end."""
+    parts = list(data)
+    while len(parts) > 1 and parts[-1] is None:
+        parts.pop()
+    return tuple(parts)
 
 
-def test_step(model: Layer, objective: Objective, x: Inputs, y: Tensor) -> tuple[Numbers, Updates]:
-    """Forward and loss without training; nothing changes but the running means."""
-    predictions = model(x, training=False)
-    total = _sum([objective.loss(y, predictions), *model.losses])
-    return objective.measure(y, predictions, total)
+def unpack_x_y_sample_weight(
+    data: object,
+) -> tuple[Tree[Tensor], Tree[Tensor], Tree[Tensor]]:
+    """Inputs, targets and weights of what a step is given; None for what is missing.
+
+    >>> unpack_x_y_sample_weight((1, 2))
+    (1, 2, None)
+    """
+    parts = list(data) if isinstance(data, tuple | list) else [data]
+    x, y, weights = [*parts, None, None][:3]
+    return cast("tuple[Tree[Tensor], Tree[Tensor], Tree[Tensor]]", (x, y, weights))
 
 
-def predict_step(model: Layer, x: Inputs) -> tuple[Tree[Tensor], Updates]:
-    """Forward only."""
-    return model(x, training=False), {}
+def as_tensors(results: object) -> Numbers:
+    """What a step answered as tensors; numbers in it become constants."""
+    if isinstance(results, Mapping):
+        return {str(name): as_tensors(value) for name, value in results.items()}
+    if isinstance(results, list | tuple):
+        parts = [as_tensors(value) for value in results]
+        return parts if isinstance(results, list) else tuple(parts)
+    return None if results is None else convert.as_tensor(results)  # pyright: ignore
+
+
+def as_logs(outputs: object) -> Logs:
+    """The last row of all results, as numbers by name; those in dicts inside are by their own."""
+    logs: Logs = {}
+    given = outputs if isinstance(outputs, Mapping) else {"loss": outputs}
+    for name, value in given.items():
+        if isinstance(value, Mapping):
+            logs |= as_logs(value)
+        elif value is not None:
+            logs[name] = as_number(cast(np.ndarray, value)[-1])
+    return logs
 
 
 def as_number(value: np.ndarray) -> float:
     """The shortest number that is this one in its dtype; metrics of several numbers stay arrays."""
     # 0.9 in float32 is 0.8999999761581421 in Python's floats.
     return float(str(value)) if np.ndim(value) == 0 else cast(float, value)
-
-
-def _sum(terms: Sequence[Tensor]) -> Tensor:
-    total = terms[0]
-    for term in terms[1:]:
-        total = elementwise.add(total, term)
-    return total

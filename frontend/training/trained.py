@@ -1,38 +1,41 @@
 """What a model can do with data: `compile`, `fit`, `evaluate`, `predict`; the base of `Model`.
 
-Arguments become sources of batches, callbacks and a plan here; the loops are in `trainer.py`.
+Arguments become sources of batches (`feeding.py`), callbacks and a plan; the loops are in
+`trainer.py`. What one step does is in `stepping.py`, which a model may replace.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Unpack, cast
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from graphc.errors import ArgumentError
-from graphc.frontend import losses, metrics, optimizers
+from graphc.frontend import optimizers
 from graphc.frontend.callbacks.callback_list import CallbackList
 from graphc.frontend.callbacks.callback_list import Given as Callbacks
 from graphc.frontend.callbacks.history import History
-from graphc.frontend.layers.layer import Layer
-from graphc.frontend.layers.spec import LayerOptions
-from graphc.frontend.metrics import Mean
 from graphc.ir.tree import Tree
 
 from .batches import examples
+from .class_weights import weighted
 from .compile_config import to_config
-from .source import ArraySource, Source
-from .steps import Objective
+from .feeding import Feed, validation_data_of
+from .objective import Objective, are_metrics
+from .outputs import Outputs
+from .source import Source
+from .stepping import Stepping
+from .steps import as_logs
 from .trainer import Plan, Trainer
 
 if TYPE_CHECKING:
     from graphc.frontend.models.model import Model
 
 Answer = float | list[float] | dict[str, float]
+ClassWeight = Mapping[int, float] | None
 
 
-class Trained(Layer):
+class Trained(Stepping):
     """A layer that can be compiled with an optimizer and a loss, and trained.
 
     Attributes:
@@ -43,40 +46,51 @@ class Trained(Layer):
     history: History | None = None
     compiled = False
 
-    def __init__(self, **options: Unpack[LayerOptions]) -> None:
-        super().__init__(**options)
-        self.trainer = Trainer(self, target=None, run_eagerly=False)
-        self._compile_arguments: Mapping[str, object] = {}
-
     def compile(
-        self, optimizer: optimizers.Given = "rmsprop", loss: losses.Given | None = None,
-        metrics: Sequence[metrics.Given] = (), *, target: str | None = None,
-        run_eagerly: bool = False, steps_per_execution: int = 1,
-        memory_budget: float | None = None,
+        self, optimizer: optimizers.Given | None = "rmsprop", loss: object = None,
+        loss_weights: object = None, metrics: object = None, weighted_metrics: object = None,
+        run_eagerly: bool = False, steps_per_execution: int = 1, jit_compile: object = "auto", *,
+        target: str | None = None, memory_budget: float | None = None,
     ) -> None:  # fmt: skip
-        """Say how to train: names, classes or objects; metrics may be functions too.
+        """Say how to train: optimizer, losses and metrics as names, classes, objects or functions.
 
-        `target` is the backend (that of the settings by default); `run_eagerly` runs op by op.
-        `steps_per_execution` is after how many batches hooks of batches are called.
+        For several outputs `loss`, `loss_weights`, `metrics` and `weighted_metrics` are lists by
+        position, dicts by name, or nested as the outputs are; a single loss is for all of them.
+        What is minimised is the weighted sum of the losses and of what layers add. Metrics see no
+        sample weights, weighted metrics do.
+
+        `run_eagerly` runs op by op. `steps_per_execution` is after how many batches hooks of
+        batches are called. `target` is the backend (that of the settings by default).
         `memory_budget` is the share of the memory for intermediate arrays, above 0 and up to 1,
         that a training step may use; what is missing is computed again (see `gx.function`).
+        `jit_compile` is accepted: steps are compiled. Metrics in the place of `loss_weights` are
+        taken for what they are.
         """
-        if loss is None:
-            raise ArgumentError("training needs a loss", fix="compile(optimizer, loss=...)")
-        found = tuple(map(as_metric, metrics))
-        self.trainer = Trainer(self, target, run_eagerly, memory_budget, steps_per_execution)
-        self.trainer.objective = Objective(
-            optimizers.get(optimizer), losses.as_loss(loss), found, Mean("loss")
-        )
-        self._compile_arguments = {
-            "optimizer": self.optimizer, "loss": loss, "metrics": list(metrics),
-            "run_eagerly": run_eagerly, "steps_per_execution": steps_per_execution,
+        if metrics is None and are_metrics(loss_weights):
+            loss_weights, metrics = None, loss_weights
+        arguments = {
+            "optimizer": optimizer, "loss": loss, "loss_weights": loss_weights, "metrics": metrics,
+            "weighted_metrics": weighted_metrics, "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
         }  # fmt: skip
+        objective = Objective(
+            optimizers.get(optimizer), loss, loss_weights, metrics, weighted_metrics
+        )
+        objective.check()
+        self.trainer = Trainer(
+            self, target, run_eagerly, memory_budget, steps_per_execution, objective, arguments
+        )
+        if (declared := self.declared_outputs) is not None:
+            objective.build(Outputs(declared, self.output_names))
         self.compiled = True
 
     def get_compile_config(self) -> dict[str, object]:
         """What `compile` was told, as plain data; empty before it was called."""
-        return to_config(self._compile_arguments)
+        return (
+            to_config({**self.trainer.arguments, "optimizer": self.optimizer})
+            if (self.compiled)
+            else {}
+        )
 
     def compile_from_config(self, config: Mapping[str, object]) -> None:
         """Call `compile` with what `get_compile_config` gave."""
@@ -85,56 +99,88 @@ class Trained(Layer):
         if self.built and self.optimizer is not None:
             self.optimizer.build(self.trainable_weights)
 
+    # ------------------------------------------------------------------------ loops
+
     def fit(
-        self, x: object, y: object = None, batch_size: int | None = None, epochs: int = 1,
+        self, x: object = None, y: object = None, batch_size: int | None = None, epochs: int = 1,
         verbose: int | str = "auto", callbacks: Callbacks = None, validation_split: float = 0.0,
-        validation_data: Sequence[object] | None = None, shuffle: bool = True, *,
-        initial_epoch: int = 0, validation_freq: int | Collection[int] = 1,
-        seed: int | None = None,
+        validation_data: object = None, shuffle: bool = True, class_weight: ClassWeight = None,
+        sample_weight: object = None, initial_epoch: int = 0, steps_per_epoch: int | None = None,
+        validation_steps: int | None = None, validation_batch_size: int | None = None,
+        validation_freq: int | Collection[int] = 1, *, seed: int | None = None,
     ) -> History:  # fmt: skip
         """Train on examples x with targets y; the numbers of each epoch.
 
+        x and y are arrays, lists of numbers, or nested lists and dicts of arrays; or x alone gives
+        batches (x, y) or (x, y, sample_weight): a generator, an iterator, a function that makes
+        one, or an object with `__len__` and `__getitem__`.
+
         `validation_split` takes the last part of the examples for validation, before they are
-        shuffled. A `seed` makes the order of the examples reproducible.
+        shuffled. A `seed` makes the order of the examples reproducible; it depends on the seed and
+        on the number of the epoch. With `steps_per_epoch` an epoch has so many batches, and the
+        next one goes on where it ended.
         """
-        data, validation = examples(x, y), None
+        feed = Feed(x, y, sample_weight, class_weight, "fit")
+        if validation_split and validation_data is None:
+            feed, validation_data = feed.split(validation_split)
+        source = feed.source(
+            batch_size, steps_per_epoch, shuffled_by=feed.seed(seed) if shuffle else None
+        )
+        test = None
         if validation_data is not None:
-            validation = examples(*validation_data)
-        elif validation_split:
-            data, validation = data.split(validation_split)
-        size = _batch_size(batch_size)
-        source = ArraySource(data, size, shuffle=shuffle, seed=seed, past=initial_epoch)
-        test = None if validation is None else ArraySource(validation, size)
+            size = validation_batch_size or batch_size
+            test = validation_data_of(validation_data).source(size, validation_steps)
+        plan = Plan(epochs, initial_epoch, validation_freq)
         self.trainer.prepare("train", source)
         if test is not None:
             self.trainer.prepare("test", test)
         everyone = self._callbacks(callbacks, verbose, epochs, source)
-        self.trainer.fit(source, test, Plan(epochs, initial_epoch, validation_freq), everyone)
-        assert self.history is not None, "the callbacks of fit have a history"
-        return self.history
+        self.trainer.fit(source, test, plan, everyone)
+        return everyone.history or History()
 
     def evaluate(
-        self, x: object, y: object = None, batch_size: int | None = None,
-        verbose: int | str = "auto", callbacks: Callbacks = None, *, return_dict: bool = False,
+        self, x: object = None, y: object = None, batch_size: int | None = None,
+        verbose: int | str = "auto", sample_weight: object = None, steps: int | None = None,
+        callbacks: Callbacks = None, return_dict: bool = False,
     ) -> Answer:  # fmt: skip
-        """The loss, followed by the metrics if there are any."""
-        source = ArraySource(examples(x, y), _batch_size(batch_size))
+        """The loss, followed by the metrics if there are any, over x, as `fit` takes it."""
+        source = Feed(x, y, sample_weight, None, "evaluate").source(batch_size, steps)
         self.trainer.prepare("test", source)
         everyone = self._callbacks(callbacks, verbose, 1, source, history=False)
-        return _answer(self.trainer.evaluate(source, everyone), return_dict)
+        return self._answer(self.trainer.evaluate(source, everyone), return_dict)
 
     def predict(
         self, x: object, batch_size: int | None = None, verbose: int | str = "auto",
-        callbacks: Callbacks = None,
+        steps: int | None = None, callbacks: Callbacks = None,
     ) -> Tree[np.ndarray]:  # fmt: skip
-        """The outputs for examples x."""
-        source = ArraySource(examples(x), _batch_size(batch_size))
+        """The outputs for examples x, or for the batches that it gives."""
+        source = Feed(x, None, None, None, "predict").source(batch_size, steps)
         everyone = self._callbacks(callbacks, verbose, 1, source, history=False)
         return self.trainer.predict(source, everyone)
 
-    def train_on_batch(self, x: object, y: object = None, *, return_dict: bool = False) -> Answer:
-        """One step of training on these examples; its loss, followed by the metrics."""
-        return _answer(self.trainer.train_on_batch(examples(x, y)), return_dict)
+    # ------------------------------------------------------------------------ single batches
+
+    def train_on_batch(
+        self, x: object, y: object = None, sample_weight: object = None,
+        class_weight: ClassWeight = None, return_dict: bool = False,
+    ) -> Answer:  # fmt: skip
+        """One step of training on these examples; the loss and the metrics.
+
+        They are means over all batches since `reset_metrics`.
+        """
+        batch = weighted(examples(x, y, sample_weight), class_weight)
+        return self._answer(as_logs(self.trainer.on_batch("train", batch)), return_dict)
+
+    def test_on_batch(
+        self, x: object, y: object = None, sample_weight: object = None, return_dict: bool = False
+    ) -> Answer:
+        """The loss and the metrics with these examples; means since `reset_metrics`."""
+        batch = examples(x, y, sample_weight)
+        return self._answer(as_logs(self.trainer.on_batch("test", batch)), return_dict)
+
+    def predict_on_batch(self, x: object) -> Tree[np.ndarray]:
+        """The outputs for these examples."""
+        return self.trainer.on_batch("predict", examples(x))
 
     def _callbacks(
         self, given: Callbacks, verbose: int | str, epochs: int, source: Source, *,
@@ -147,12 +193,15 @@ class Trained(Layer):
             epochs=epochs, steps=source.steps, verbose=verbose,
         )  # fmt: skip
 
-    # ------------------------------------------------------------------------ what compile made
+    def _answer(self, numbers: dict[str, float], return_dict: bool) -> Answer:
+        """As a dict; or the loss and the metrics in their order, then the others by name."""
+        if return_dict:
+            return numbers
+        first = [name for name in self.metrics_names if name in numbers]
+        values = [numbers[n] for n in (*first, *sorted(set(numbers) - set(first)))]
+        return values if len(values) != 1 else values[0]
 
-    @property
-    def optimizer(self) -> optimizers.Optimizer | None:
-        """The optimizer that `compile` was given."""
-        return self.trainer.objective.optimizer if self.trainer.objective else None
+    # ------------------------------------------------------------------------ stopping
 
     @property
     def stop_training(self) -> bool:
@@ -181,38 +230,8 @@ class Trained(Layer):
     def stop_predicting(self, value: bool) -> None:
         self.trainer.stop("predict", value)
 
-    @property
-    def metrics(self) -> list[metrics.Metric]:
-        """The mean of the loss, and the metrics that `compile` was given."""
-        return list(self.trainer.objective.reported) if self.trainer.objective else []
 
-    @property
-    def metrics_names(self) -> list[str]:
-        """What the numbers of `evaluate` are called."""
-        return [m.name for m in self.metrics]
-
-    def reset_metrics(self) -> None:
-        """Let all metrics begin again at no batches."""
-        for metric in self.metrics:
-            metric.reset_state()
-
-
-as_metric = metrics.as_metric
 _COMPILE = (
     "optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly",
     "steps_per_execution",
 )  # fmt: skip
-
-
-def _batch_size(value: int | None) -> int:
-    size = 32 if value is None else value
-    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-        raise ArgumentError("batch_size is a positive number", received=repr(value))
-    return int(size)
-
-
-def _answer(numbers: dict[str, float], return_dict: bool) -> Answer:
-    values = list(numbers.values())
-    if return_dict:
-        return numbers
-    return values if len(values) > 1 else values[0]

@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import final
+from functools import partial
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from graphc.errors import DataError, ModeError
+from graphc.errors import ArgumentError, ModeError
 from graphc.frontend.callbacks.callback import Logs
 from graphc.frontend.callbacks.callback_list import CallbackList
-from graphc.frontend.layers.layer import Layer
-from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree, leaves, like
 
 from .batches import Arrays, Examples
-from .running import Build, Run, compiled, interpreted, signature
+from .objective import Objective
+from .running import Run, compiled, interpreted, signature
 from .source import Pace, Source, Stretch
-from .steps import (
-    Inputs,
-    Numbers,
-    Objective,
-    Updates,
-    as_number,
-    predict_step,
-    test_step,
-    train_step,
-)
+from .steps import Data, as_logs, updated
 
-Measured = Callable[[Layer, Objective, Inputs, Tensor], tuple[Numbers, Updates]]
+if TYPE_CHECKING:
+    from .stepping import Stepping
 
 
 @final
@@ -41,6 +33,13 @@ class Plan:
     epochs: int = 1
     initial_epoch: int = 0
     validation_freq: int | Collection[int] = 1
+
+    def __post_init__(self) -> None:
+        often = self.validation_freq
+        if not isinstance(often, Collection) and (not isinstance(often, int) or often < 1):
+            raise ArgumentError(
+                "validation_freq is a positive number or a list of epochs", received=repr(often)
+            )
 
     def validates(self, epoch: int) -> bool:
         """Whether the epoch, counted from 0, ends with a validation."""
@@ -53,12 +52,14 @@ class Plan:
 class Trainer:
     """Runs the steps of a model, compiling each for the form of the data when it first meets it."""
 
-    model: Layer
+    model: Stepping
     target: str | None
     run_eagerly: bool
     memory_budget: float | None = None
     steps_per_execution: int = 1
     objective: Objective | None = None
+    # What `compile` was given.
+    arguments: Mapping[str, object] = field(default_factory=dict)
     # What callbacks ask to end after the present batch: train, test or predict.
     stopped: set[str] = field(default_factory=set)
     _steps: dict[object, Run] = field(default_factory=dict)
@@ -72,21 +73,26 @@ class Trainer:
         callbacks.on_train_begin()
         for epoch in range(plan.initial_epoch, plan.epochs):
             callbacks.on_epoch_begin(epoch)
-            numbers = self._measured("train", data, callbacks)
+            trained = self._measured("train", data, callbacks, epoch)
+            if trained is None:
+                break
+            numbers = trained
             if test is not None and plan.validates(epoch):
                 tested = self.evaluate(test, callbacks)
                 numbers |= {f"val_{name}": value for name, value in tested.items()}
             callbacks.on_epoch_end(epoch, numbers)
             if "train" in self.stopped:
                 break
-        self.compiled().optimizer.finalize_variable_values(self.model.trainable_weights)
+        if (optimizer := self.compiled().optimizer) is not None and plan.epochs > 0:
+            optimizer.finalize_variable_values(self.model.trainable_weights)
         callbacks.on_train_end(numbers)
 
     def evaluate(self, data: Source, callbacks: CallbackList) -> Logs:
         """The loss and all metrics over the data."""
         self.stopped.discard("test")
+        data.restart()
         callbacks.on_test_begin()
-        numbers = self._measured("test", data, callbacks)
+        numbers = self._measured("test", data, callbacks) or {}
         callbacks.on_test_end(numbers)
         return numbers
 
@@ -107,31 +113,34 @@ class Trainer:
         callbacks.on_predict_end()
         return _joined(parts)
 
-    def _measured(self, kind: str, data: Source, callbacks: CallbackList) -> Logs:
-        """One pass over the data with training or testing: its numbers."""
-        numbers = Logs()
+    def _measured(
+        self, kind: str, data: Source, callbacks: CallbackList, epoch: int = 0
+    ) -> Logs | None:
+        """One pass over the data with training or testing: its numbers; None without a batch."""
+        numbers: Logs | None = None
 
         def run(part: Stretch) -> Logs:
             nonlocal numbers
-            numbers = _last(self._run(kind, part))
+            numbers = as_logs(self._run(kind, part))
             return numbers
 
-        self.compiled().reset()
+        self.model.reset_metrics()
         begin, end = callbacks.on_train_batch_begin, callbacks.on_train_batch_end
         if kind == "test":
             begin, end = callbacks.on_test_batch_begin, callbacks.on_test_batch_end
-        self._each(kind, data, callbacks, run, begin, end)
-        return dict(numbers)
+        self._each(kind, data, callbacks, run, begin, end, epoch)
+        return numbers
 
     def _each(
         self, kind: str, data: Source, callbacks: CallbackList, run: Callable[[Stretch], Logs],
-        begin: Callable[[int], None], end: Callable[[int, Logs], None],
+        begin: Callable[[int], None], end: Callable[[int, Logs], None], epoch: int = 0,
     ) -> None:  # fmt: skip
         """Run all batches and call the hooks; the only place where batches follow one another."""
         every = callbacks.batches_between_calls(kind, self.steps_per_execution)
-        most = self.compiled().optimizer.steps_at_once if kind == "train" else sys.maxsize
+        optimizer = self.compiled().optimizer if kind == "train" else None
+        most = sys.maxsize if optimizer is None else optimizer.steps_at_once
         logs, last, open_hook = Logs(), 0, False
-        for part in data.epoch(Pace(callbacks.pace, most, every)):
+        for part in data.epoch(Pace(callbacks.pace, most, every), epoch):
             if every and not open_hook:
                 begin(part.first)
             logs, last, open_hook = run(part), part.last, True
@@ -147,26 +156,21 @@ class Trainer:
     # ------------------------------------------------------------------------ steps
 
     def on_batch(self, kind: str, batch: Examples) -> Tree[np.ndarray]:
-        """One step on all examples together; its outputs with a row for the step."""
+        """One step on all examples together; its outputs, with a row for the step."""
         return self._run(kind, Stretch(0, 1, batch.arrays, batch.count))
-
-    def train_on_batch(self, batch: Examples) -> Logs:
-        """One step of training on all examples together; its own loss and metrics."""
-        self.compiled().reset()
-        return _last(self.on_batch("train", batch))
 
     def _run(self, kind: str, part: Stretch) -> Tree[np.ndarray]:
         arrays = part.arrays[:1] if kind == "predict" else part.arrays
         step = self._step(kind, arrays)
-        if kind == "train":
-            self.compiled().optimizer.prepare(part.last - part.first)
+        if kind == "train" and (optimizer := self.compiled().optimizer) is not None:
+            optimizer.prepare(part.last - part.first)
         return step(arrays, part.size, part.order)
 
     def _step(self, kind: str, arrays: tuple[Arrays, ...]) -> Run:
         """The step for data of this form; made when there is none yet."""
         found = self._steps.get(self._key(kind, arrays))
         if found is None:
-            build = self._build(kind, arrays)
+            build = partial(updated, _step_of(self.model, kind))
             if self.run_eagerly:
                 found = interpreted(build, self.target, per_example=kind == "predict")
             else:
@@ -179,37 +183,25 @@ class Trainer:
             self._steps[self._key(kind, arrays)] = found
         return found
 
-    def _build(self, kind: str, arrays: tuple[Arrays, ...]) -> Build:
-        if kind == "predict":
-            return lambda x: predict_step(self.model, x)
-        objective, build = self.compiled(), MEASURED[kind]
-        targets = arrays[1]
-        if not isinstance(targets, np.ndarray):
-            raise DataError(
-                "a loss needs targets, one array with a row per example",
-                received=type(targets).__name__,
-                fix="give them as y, beside the inputs x",
-            )
-        return lambda x, y: build(self.model, objective, x, y)
-
     def prepare(self, kind: str, data: Source) -> None:
         """Make the step for this data, and the weights of the model if there are none yet.
 
         Raises:
             DataError: targets that the loss has no value for.
         """
+        objective = self.compiled()
         arrays = data.sample
         self._step(kind, arrays)
-        shape = self.model.output_shape
-        if shape is not None and isinstance(arrays[1], np.ndarray):
-            self.compiled().loss.check_targets(arrays[1], shape)
+        if self.model.output_shape is not None:
+            objective.check_targets(arrays[1], self.model.output_shape)
 
     def stop(self, kind: str, now: bool = True) -> None:
         """Let train, test or predict end after the present batch, or go on."""
         (self.stopped.add if now else self.stopped.discard)(kind)
 
     def _key(self, kind: str, arrays: tuple[Arrays, ...]) -> object:
-        source = self.objective.optimizer.source if self.objective else None
+        optimizer = self.objective.optimizer if self.objective else None
+        source = None if optimizer is None else optimizer.source
         return kind, signature(*arrays), id(source), tuple(map(id, self.model.trainable_weights))
 
     def compiled(self) -> Objective:
@@ -222,12 +214,9 @@ class Trainer:
         return self.objective
 
 
-MEASURED: dict[str, Measured] = {"train": train_step, "test": test_step}
-
-
-def _last(outputs: object) -> Logs:
-    assert isinstance(outputs, dict), "steps answer numbers by name"
-    return {name: as_number(value[-1]) for name, value in outputs.items()}
+def _step_of(model: Stepping, kind: str) -> Callable[[Data], object]:
+    steps = {"train": model.train_step, "test": model.test_step, "predict": model.predict_step}
+    return steps[kind]
 
 
 def _joined(parts: list[Tree[np.ndarray]]) -> Tree[np.ndarray]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.errors import DifferentiationError
+from graphc.ir import mode
 from graphc.ir.mode import is_eager
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree, leaves, like
@@ -57,11 +58,12 @@ def vjp(
     There is one cotangent per output, of its shape or broadcast to it. An input may be any tensor
     of the graph; where one input depends on another, both get their whole derivative.
     """
-    points = differentiable("input", inputs)
+    points = differentiable("input", [mode.present(t) for t in inputs])
     results = differentiable("output", outputs)
-    flows = matching("cotangent", cotangents, "output", results)
-    found = pull_back(results, points, flows)
-    return [zeros_like(x) if ct is None else ct for x, ct in zip(points, found)]
+    with mode.reading_as_given():
+        flows = matching("cotangent", cotangents, "output", results)
+        found = pull_back(results, points, flows)
+        return [zeros_like(x) if ct is None else ct for x, ct in zip(points, found)]
 
 
 def jacobian(output: Tensor, wrt: Tensor) -> Tensor:

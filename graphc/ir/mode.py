@@ -89,7 +89,7 @@ def _has_unknown_sizes(attrs: Attrs) -> bool:
 def collecting_assignments(into: dict[Tensor, Tensor]) -> Iterator[None]:
     """Collect what variables are assigned inside; there they stand for their new values.
 
-    Not for code that differentiates: a derivative needs the values that were used.
+    A derivative is by what a variable stands for, and reads the values that were used.
     """
     token = _assigned.set(into)
     try:
@@ -101,6 +101,21 @@ def collecting_assignments(into: dict[Tensor, Tensor]) -> Iterator[None]:
 def assignments() -> dict[Tensor, Tensor] | None:
     """What was assigned so far; None where nobody collects."""
     return _assigned.get()
+
+
+def present(tensor: Tensor) -> Tensor:
+    """What a variable stands for here: the value that it was assigned last."""
+    return (_assigned.get() or {}).get(tensor, tensor)
+
+
+@contextmanager
+def reading_as_given() -> Iterator[None]:
+    """Inside, variables stand for themselves whatever they were assigned."""
+    token = _assigned.set(None)
+    try:
+        yield
+    finally:
+        _assigned.reset(token)
 
 
 def region_depth() -> int:

@@ -65,7 +65,7 @@ def test_order_of_hooks():
         ("train end", (*names, "val_loss", "val_mae")),
     ]  # fmt: skip
     seen.calls.clear()
-    model.predict(X, 5, 0, seen)
+    model.predict(X, 5, 0, callbacks=seen)
     outputs = ("outputs",)
     assert seen.calls == [
         ("predict begin", ()), *batches("predict", 2, outputs), ("predict end", ())

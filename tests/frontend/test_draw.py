@@ -15,12 +15,10 @@ import pytest
 from graphc.compiler import Function, function
 from graphc.diff.reverse import grad
 from graphc.errors import ArgumentError
-from graphc.frontend import losses, optimizers
+from graphc.frontend import losses
 from graphc.frontend.layers import BatchNormalization, Conv2D, Dense, Flatten, MaxPooling2D
-from graphc.frontend.layers.layer import Layer
-from graphc.frontend.metrics import Mean
-from graphc.frontend.models import Sequential
-from graphc.frontend.training.steps import Objective, train_step
+from graphc.frontend.models import Model, Sequential
+from graphc.frontend.training.steps import updated
 from graphc.frontend.visualize.collapse import FAR, rows_of
 from graphc.frontend.visualize.draw import Drawing, draw, suits_dot
 from graphc.frontend.visualize.layout import Rectangle, layout
@@ -59,7 +57,7 @@ def losses_of(layers: int) -> dict[str, Tensor]:
 def training(blocks: int) -> Function:
     """A step of training of a network with normalisation and residuals."""
 
-    class Network(Layer):
+    class Network(Model):
         def __init__(self) -> None:
             super().__init__()
             self.convolutions = [Conv2D(4, 3, padding="same") for _ in range(blocks)]
@@ -74,8 +72,9 @@ def training(blocks: int) -> Function:
     x = placeholder((None, 8, 8, 4), name="x")
     y = placeholder((None,), "int32", name="y")
     loss = losses.SparseCategoricalCrossentropy(from_logits=True)
-    objective = Objective(optimizers.get("adam"), loss, (), Mean("loss"))
-    outputs, updates = train_step(Network(), objective, x, y)
+    model = Network()
+    model.compile("adam", loss)
+    outputs, updates = updated(model.train_step, x, y)
     return function([x, y], outputs, updates=updates, target="reference", name="training")
 
 

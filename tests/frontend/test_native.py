@@ -29,7 +29,7 @@ def train(target, optimizer):
         AveragePooling2D(), Flatten(), Dropout(0.3), Dense(5, activation="softmax"),
     ])  # fmt: skip
     loss = "sparse_categorical_crossentropy"
-    model.compile(optimizer, loss, ["accuracy"], target=target)
+    model.compile(optimizer, loss, metrics=["accuracy"], target=target)
     history = model.fit(X, Y, batch_size=8, epochs=2, verbose=0, seed=1, validation_split=0.3)
     return history.history, model.get_weights(), model.predict(X, batch_size=7, verbose=0)
 

@@ -32,7 +32,7 @@ def classifier(**options):
     seeds.set_seed(3)
     model = Sequential([Dense(8, activation="tanh"), Dropout(0.2), Dense(3)])
     loss = SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(Adam(0.05), loss, ["accuracy"], **options)
+    model.compile(Adam(0.05), loss, metrics=["accuracy"], **options)
     return model
 
 
@@ -68,7 +68,7 @@ def test_eager_and_compiled_training_are_the_same():
         seeds.set_seed(3)
         parts = [Conv2D(4, 3, activation="relu"), BatchNormalization(), MaxPooling2D(), Flatten()]
         model = Sequential([*parts, Dropout(0.2), Dense(3, activation="softmax")])
-        model.compile("adam", "SparseCategoricalCrossEntropy", ["acc"], run_eagerly=eager)
+        model.compile("adam", "SparseCategoricalCrossEntropy", metrics=["acc"], run_eagerly=eager)
         history = model.fit(IMAGES, np.arange(20) % 3, epochs=2, batch_size=8, verbose=0, seed=2)
         return history.history["acc"], model.get_weights()
 
