@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from functools import partial
 from typing import Protocol, final, runtime_checkable
 
 import numpy as np
 
 from graphc.errors import DataError
+from graphc.frontend.data.prefetch import in_order
+from graphc.frontend.data.py_dataset import PyDataset
 from graphc.ir.node import Tensor
 
 from .batches import Arrays, Examples, examples
@@ -136,9 +139,19 @@ class StreamSource:
             order = np.arange(self.size)
             if self.seed is not None:
                 order = in_random_order(self.size, self.seed, epoch)
-            for number in order.tolist():
-                yield stream[number]
+            if isinstance(stream, PyDataset):
+                stream.on_epoch_begin()
+            tasks = (partial(stream.__getitem__, number) for number in order.tolist())
+            yield from in_order(tasks, *_threads(stream))
         elif isinstance(stream, Iterable):
             yield from stream
         elif isinstance(stream, Callable):
             yield from stream()  # pyright: ignore
+
+
+def _threads(stream: object) -> tuple[int, int]:
+    """How many threads make batches, and how many batches ahead."""
+    if not isinstance(stream, PyDataset):
+        return 0, 0
+    many = stream.workers > 1 or stream.use_multiprocessing
+    return stream.workers if many else 0, stream.max_queue_size

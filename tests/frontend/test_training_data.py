@@ -8,6 +8,7 @@ import pytest
 from graphc.errors import ArgumentError, DataError, ShapeError
 from graphc.frontend import seeds
 from graphc.frontend.callbacks import Callback
+from graphc.frontend.data import Batches, PyDataset
 from graphc.frontend.layers import Add, Dense, Input
 from graphc.frontend.models import Model, Sequential
 from graphc.frontend.optimizers import SGD
@@ -109,6 +110,33 @@ def test_a_data_set_is_told_that_an_epoch_ended():
     history = compiled().fit(data, epochs=3, verbose=0, validation_data=Numbered(X, Y))
     assert data.ends == 3
     assert history.params["steps"] == 3
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_py_dataset(workers):
+    class Own(PyDataset):
+        calls = ()
+
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return X[4 * index : 4 * index + 4], Y[4 * index : 4 * index + 4]
+
+        def on_epoch_begin(self):
+            self.calls += ("begin",)
+
+        def on_epoch_end(self):
+            self.calls += ("end",)
+
+    data = Own(workers=workers)
+    same(trained(data), trained(X, Y, batch_size=4))
+    assert data.calls == ("begin", "end") * 2
+
+
+def test_batches_made_ahead():
+    data = Batches(X, Y, batch_size=4, shuffle=False, workers=2)
+    same(trained(data), trained(X, Y, batch_size=4))
 
 
 def test_numbered_batches_are_shuffled():
