@@ -27,6 +27,10 @@ EXPECTED = {
         ["--images", "4", "--steps", "1"],
         ["eager:  Tensor([1 2 4]", "op by op, NumPy"],
     ),
+    "transfer_learning": (
+        ["--epochs", "1", "--limit", "8", "--few", "8"],
+        ["0 to 4 from 8 images", "8005", "fine-tuned"],
+    ),
     "mnist_cnn": (["--epochs", "1", "--limit", "20"], ["53,578", "validation accuracy"]),
 }
 
