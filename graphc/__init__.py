@@ -25,6 +25,7 @@ _MODULES = {
     "models": "graphc.frontend.models",
     "nn": "graphc.ops.nn",
     "optimizers": "graphc.frontend.optimizers",
+    "plots": "graphc.frontend.plots",
     "random": "graphc.ops.random",
     "regularizers": "graphc.frontend.regularizers",
     "saving": "graphc.frontend.saving.public",

@@ -108,30 +108,32 @@ def ascended(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images after gradient ascent, and what was reached before each step: (steps, images).
 
-    x <- clip(x + rate * g / mean |g|), g the gradient of `liking` by the image.
+    x <- clip(x + rate * g / mean |g|), g the gradient of `liking` by the image. The rate falls to a
+    tenth on the way, so that images settle.
     """
     if steps < 1:
         raise ArgumentError("steps is a positive number", received=steps)
 
-    def step(carry: TensorTree, _: TensorTree) -> tuple[TensorTree, TensorTree]:
-        x = convert.as_tensor(carry)  # pyright: ignore[reportArgumentType]
+    def step(carry: TensorTree, pace: TensorTree) -> tuple[TensorTree, TensorTree]:
+        x, reach = (convert.as_tensor(t) for t in (carry, pace))  # pyright: ignore
         value = liking(x)
         (g,) = leaves(grad(reduce.sum(value), x))
         size = reduce.mean(elementwise.abs(g), axis=tuple(range(1, g.ndim)), keepdims=True)
-        moved = x + rate * g / (size + 1e-12)
+        moved = x + reach * g / (size + 1e-12)
         return (moved if limits is None else elementwise.clip(moved, *limits)), value
 
+    paces = np.linspace(rate, rate / 10, steps).astype(start.dtype)
     with evaluating_with(None):
-        last, values = scan(step, leaf.constant(start), None, steps)
+        last, values = scan(step, leaf.constant(start), leaf.constant(paces))
         found = run((last, values), "ascent")
     assert isinstance(found, tuple), "a pair is computed"
     return found  # pyright: ignore[reportReturnType]
 
 
 def total_variation(x: Tensor) -> Tensor:
-    """The mean |difference| of neighbouring pixels of each image."""
-    down = elementwise.abs(x[:, 1:] - x[:, :-1])
-    across = elementwise.abs(x[:, :, 1:] - x[:, :, :-1])
+    """The mean square difference of neighbours below and beside, for each image."""
+    down = elementwise.square(x[:, 1:] - x[:, :-1])
+    across = elementwise.square(x[:, :, 1:] - x[:, :, :-1])
     axes = tuple(range(1, x.ndim))
     return reduce.mean(down, axis=axes) + reduce.mean(across, axis=axes)
 
