@@ -33,7 +33,7 @@ WITHOUT = {
 # fmt: on
 
 
-@pytest.mark.parametrize("jobs", [0, 3])
+@pytest.mark.parametrize("jobs", [3, pytest.param(0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", [*WITHOUT, "all"])
 def test_a_system_without(name, jobs, bits):
     lacking = WITHOUT.values() if name == "all" else [WITHOUT[name]]
