@@ -71,16 +71,25 @@ def affine_transform(
     if maps.ndim not in (1, 2) or maps.shape[-1] != 8:
         raise ShapeError("a transform has eight numbers", received=maps.shape,
                          expected="(8,) or (n, 8)")  # fmt: skip
+    size = (x.shape[1], x.shape[2])
+    return back(moved(x, maps, size, interpolation, fill_mode, fill_value))
+
+
+def moved(
+    x: Tensor, maps: Tensor, size: tuple[Size, Size], interpolation: str, fill_mode: str,
+    fill_value: float,
+) -> Tensor:  # fmt: skip
+    """A batch (n, height, width, channels) under maps (8,) or (n, 8): (n, *size, channels)."""
     maps = movement.reshape(maps, (-1, 8, 1, 1))
     a0, a1, a2, b0, b1, b2, c0, c1 = (maps[:, i] for i in range(8))
-    grid = (1, x.shape[1], x.shape[2])
+    grid = (1, *size)
     column = convert.cast(leaf.iota(grid, 2), dtypes.float32)
     row = convert.cast(leaf.iota(grid, 1), dtypes.float32)
     depth = c0 * column + c1 * row + 1.0
     depth = elementwise.where(elementwise.equal(depth, 0.0), 1e-30, depth)
     across = (a0 * column + a1 * row + a2) / depth
     down = (b0 * column + b1 * row + b2) / depth
-    return back(sampled(x, down, across, interpolation, fill_mode, fill_value))
+    return sampled(x, down, across, interpolation, fill_mode, fill_value)
 
 
 def sampled(
