@@ -37,12 +37,13 @@ class Solarization(Colouring):
 
     def draw(self, images: Tensor, draws: Draws) -> Drawn:
         factors = {"additions": self.addition_factor, "thresholds": self.threshold_factor}
-        return {name: draws.uniform(*factor) for name, factor in factors.items()}
+        return {name: draws.uniform(*factor) * _LEVELS for name, factor in factors.items()}
 
     def coloured(self, x: Tensor, drawn: Drawn) -> Tensor:
-        y = elementwise.clip(self.in_unit(x) + per_image(drawn["additions"], x), 0.0, 1.0)
+        levels = self.in_unit(x) * _LEVELS
+        y = elementwise.clip(levels + per_image(drawn["additions"], x), 0.0, _LEVELS)
         below = elementwise.less(y, per_image(drawn["thresholds"], x))
-        return self.from_unit(elementwise.where(below, y, 1.0 - y))
+        return self.from_unit(elementwise.where(below, y, _LEVELS - y) / _LEVELS)
 
 
 @final
