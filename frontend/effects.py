@@ -6,7 +6,7 @@ compiled function. In eager mode, when nobody collects, variables change at once
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -19,10 +19,12 @@ from graphc.ops.variable import Variable
 
 @dataclass(slots=True)
 class Effects:
-    """New values by variable, and losses to add to the objective, in order of announcement."""
+    """New values by variable, losses to add to the objective, and what has to be done before each
+    run; in order of announcement."""
 
     updates: dict[Variable, Tensor] = field(default_factory=dict)
     losses: list[Tensor] = field(default_factory=list)
+    preparations: list[Callable[[], None]] = field(default_factory=list)
 
 
 _collector: ContextVar[Effects | None] = ContextVar("effects", default=None)
@@ -91,3 +93,10 @@ def add_loss(value: Tensor) -> None:
     effects = _collector.get()
     if effects is not None:
         effects.losses.append(value)
+
+
+def prepare(action: Callable[[], None]) -> None:
+    """Announce something to be done before each run."""
+    effects = _collector.get()
+    if effects is not None:
+        effects.preparations.append(action)

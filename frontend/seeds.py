@@ -72,10 +72,22 @@ class SeedGenerator:
     """
 
     def __init__(self, seed: int | None = None, *, name: str = "seed_generator") -> None:
-        self.seed, self.name = next_seed() if seed is None else seed, name
+        self._seed, self.name = seed, name
         self.state: Variable = variable(
             0, dtypes.uint32, name=f"{name}/seed_generator_state", trainable=False
         )
+
+    @property
+    def seed(self) -> int:
+        """The seed; where none was given, one is drawn at the first use, so that `set_seed` counts
+        for layers that are there already."""
+        if self._seed is None:
+            self._seed = next_seed()
+        return self._seed
+
+    @seed.setter
+    def seed(self, value: int) -> None:
+        self._seed = value
 
     def next_key(self) -> Tensor:
         """The key of the present number; the number goes up by one."""

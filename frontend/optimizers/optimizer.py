@@ -378,6 +378,7 @@ class Optimizer:
         return result
 
     def _announced(self, pairs: Sequence[tuple[TensorLike | None, Variable]]) -> Variable:
+        effects.prepare(self.prepare)
         with in_role("update"):
             for v, value in self.updates(pairs).items():
                 # What uses the variable from here on does not depend on how it was found.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,18 +18,31 @@ from .dim import Dim
 from .node import Attrs, Node, Op, Tensor, apply
 
 Evaluate = Callable[[Node, Sequence[np.ndarray]], Sequence[np.ndarray]]
+Keep = Callable[[Node, tuple[Tensor, ...]], tuple[Tensor, ...]]
 
 Decide = Callable[[Tensor], bool]
 
-_evaluate: ContextVar[Evaluate | None] = ContextVar("eager evaluator", default=None)
+_evaluate: ContextVar[Evaluate | None] = ContextVar("eager evaluator")
 _decide: ContextVar[Decide | None] = ContextVar("who decides conditions", default=None)
 _assigned: ContextVar[dict[Tensor, Tensor] | None] = ContextVar("assignments", default=None)
 _depth: ContextVar[int] = ContextVar("region depth", default=0)
 
 
+@dataclass(slots=True)
+class Standard:
+    """What holds in this process where nobody has said: at first, operations only build."""
+
+    evaluate: Evaluate | None = None
+    # What callers get for the outputs of a node that was computed, where they may forget it.
+    keep: Keep | None = None
+
+
+STANDARD = Standard()
+
+
 def is_eager() -> bool:
     """Whether operations compute at once."""
-    return _evaluate.get() is not None
+    return _evaluate.get(STANDARD.evaluate) is not None
 
 
 @contextmanager
@@ -47,21 +61,25 @@ def build(op: Op, inputs: tuple[Tensor, ...], attrs: Attrs) -> tuple[Tensor, ...
     Nothing is computed where an input has no value (inside regions, or below a placeholder), or
     where a size is not known.
     """
-    evaluate, assigned = _evaluate.get(), _assigned.get()
+    evaluate, assigned = _evaluate.get(STANDARD.evaluate), _assigned.get()
     if assigned:
         inputs = tuple(assigned.get(t, t) for t in inputs)
-    if evaluate is not None:
-        inputs = tuple(t.for_eager() for t in inputs)
+    if evaluate is None or "leaf" in op.traits:
+        return apply(op, inputs, attrs).outputs
+    if any(t.concrete() is None for t in inputs):
+        # Variables stay what they are, so that a graph which is built here reads them anew.
+        return apply(op, inputs, attrs).outputs
+    inputs = tuple(t.for_eager() for t in inputs)
     outputs = apply(op, inputs, attrs).outputs
-    if evaluate is None or "leaf" in op.traits or all(t._value is not None for t in outputs):
-        return outputs
-    values = [v for t in inputs if (v := t.concrete()) is not None]
-    known = not any(isinstance(size, Dim) for t in outputs for size in t.shape)
-    known = known and (bool(inputs) or not _has_unknown_sizes(attrs))
-    if known and len(values) == len(inputs):
+    if any(t._value is None for t in outputs):
+        known = not any(isinstance(size, Dim) for t in outputs for size in t.shape)
+        if not known or (not inputs and _has_unknown_sizes(attrs)):
+            return outputs
+        values = [v for t in inputs if (v := t.concrete()) is not None]
         for tensor, value in zip(outputs, evaluate(outputs[0].node, values), strict=True):
             tensor._value = value
-    return outputs
+    keep = STANDARD.keep if evaluate is STANDARD.evaluate else None
+    return outputs if keep is None else keep(outputs[0].node, outputs)
 
 
 @contextmanager

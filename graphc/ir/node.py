@@ -8,8 +8,8 @@ lives elsewhere, keyed by the op.
 
 from __future__ import annotations
 
-import itertools
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -235,7 +235,7 @@ class Tensor:
 
 
 _interned: WeakValueDictionary[tuple[object, ...], Node] = WeakValueDictionary()
-_serials: dict[str, itertools.count[int]] = {}
+_made: Counter[str] = Counter()
 _built: ContextVar[set[Node] | None] = ContextVar("nodes that are built", default=None)
 _lock = threading.RLock()
 
@@ -273,6 +273,11 @@ def apply(
     return node
 
 
+def made_so_far() -> Mapping[str, int]:
+    """How many nodes there have been of each op, by its name."""
+    return dict(_made)
+
+
 def attr_key(value: AttrValue) -> object:
     """A hashable form in which 0.0, -0.0, 0 and False differ."""
     if isinstance(value, tuple):
@@ -291,6 +296,7 @@ def _make(
     node.op, node.inputs, node.source = op, inputs, source
     node.attrs = MappingProxyType(dict(sorted(attrs.items())))
     node.types = (types,) if isinstance(types, TensorType) else types
-    node.serial = next(_serials.setdefault(op.name, itertools.count()))
+    node.serial = _made[op.name]
+    _made[op.name] += 1
     node._outputs = [None] * len(node.types)
     return node

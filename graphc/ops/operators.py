@@ -167,6 +167,12 @@ def _truth(x: Tensor) -> bool:
     return bool(value)
 
 
+def _whole(x: Tensor) -> int:
+    if x.shape or not x.dtype.is_integer:
+        raise DTypeError("not a whole number", received=str(x.type), expected="one integer")
+    return int(x.numpy())
+
+
 def _length(x: Tensor) -> int:
     if not x.shape or not isinstance(x.shape[0], int):
         raise ShapeError("no length is known", received=x.shape)
@@ -196,6 +202,7 @@ _SPECIAL: dict[str, object] = {
     "__iter__": lambda x: (get_item(x, i) for i in range(_length(x))),
     "__float__": lambda x: float(x.numpy()),
     "__int__": lambda x: int(x.numpy()),
+    "__index__": _whole,
     "__array__": _array,
     "__array_ufunc__": _array_ufunc,
     "reshape": lambda x, *shape: movement.reshape(x, shape[0] if len(shape) == 1 else shape),

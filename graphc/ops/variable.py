@@ -9,14 +9,14 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable
-from weakref import WeakValueDictionary
+from weakref import ReferenceType, WeakKeyDictionary, WeakValueDictionary, ref
 
 import numpy as np
 
 from graphc.dtypes import DTypeLike, as_dtype
 from graphc.errors import DTypeError, ShapeError
 from graphc.ir.mode import assignments, is_eager
-from graphc.ir.node import Tensor, apply
+from graphc.ir.node import Node, Tensor, apply
 
 from . import elementwise, leaf
 from .convert import TensorLike, as_tensor, cast
@@ -54,6 +54,7 @@ class Variable(Tensor):
         """The leaf that stands for the present value in eager mode."""
         if self._snapshot is None:
             self._snapshot = leaf.eager_leaf(self.storage.copy())
+            _snapshots[self._snapshot.node] = ref(self)
         return self._snapshot
 
     def assign(self, value: TensorLike) -> Variable:
@@ -97,7 +98,14 @@ class Variable(Tensor):
         return f'Variable("{self.name}", shape={self.shape}, dtype={self.dtype})'
 
 
+def variable_behind(leaf: Tensor) -> Variable | None:
+    """The variable whose value at some moment this leaf is; None for other tensors."""
+    found = _snapshots.get(leaf.node)
+    return None if found is None else found()
+
+
 _versions = itertools.count(1)
+_snapshots: WeakKeyDictionary[Node, ReferenceType[Variable]] = WeakKeyDictionary()
 _named: WeakValueDictionary[str, Variable] = WeakValueDictionary()
 _naming = threading.Lock()
 

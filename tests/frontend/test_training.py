@@ -29,7 +29,7 @@ IMAGES = RNG.normal(size=(20, 8, 8, 1)).astype(np.float32)
 
 
 def classifier(**options):
-    seeds.set_seed(3)
+    seeds.set_seed(1)
     model = Sequential([Dense(8, activation="tanh"), Dropout(0.2), Dense(3)])
     loss = SparseCategoricalCrossentropy(from_logits=True)
     model.compile(Adam(0.05), loss, metrics=["accuracy"], **options)
