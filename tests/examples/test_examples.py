@@ -32,6 +32,10 @@ EXPECTED = {
         ["0 to 4 from 8 images", "8005", "fine-tuned"],
     ),
     "mnist_cnn": (["--epochs", "1", "--limit", "20"], ["53,578", "validation accuracy"]),
+    "augmentation": (
+        ["--epochs", "1", "--limit", "20"],
+        ["augmented.png", "without augmentation: accuracy", "of moved digits"],
+    ),
 }
 
 
