@@ -2,8 +2,8 @@
 
     a kernel's time on P threads = greedy list schedule of its chunks + cost of the parallel-for
 
-A free thread takes half of its share of the chunks that are left, as the pool does. All items of a kernel are taken to
-last equally long, and as long as on one thread: as if memory kept up.
+A free thread takes half of its share of the chunks that are left, as the pool does. All items of a
+kernel are taken to last equally long, and as long as on one thread: as if memory kept up.
 """
 
 from __future__ import annotations

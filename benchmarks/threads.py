@@ -15,13 +15,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from graphc.backends.llvm_cpu.host import available_cores
-from graphc.backends.llvm_cpu.kernels import Native
 from graphc.backends.llvm_cpu.program import LLVMExecutable
 from graphc.backends.llvm_cpu.run.pool import Pool, set_threads
 from graphc.backends.llvm_cpu.run.restored import Restored
-from graphc.backends.llvm_cpu.run.words import Share, Sizes
+from graphc.backends.llvm_cpu.run.runtime_ir import WORDS
+from graphc.backends.llvm_cpu.run.table import Table
+from graphc.backends.llvm_cpu.run.words import Sizes
 from graphc.compiler import Function
-from graphc.schedule.plan import KernelStep, Step
+from graphc.schedule.plan import KernelStep
 
 from . import machine, workloads
 from .interleave import interleaved, medians, ratio
@@ -41,33 +42,34 @@ def loops(f: Function, arrays: Sequence[np.ndarray]) -> list[Loop]:
     """All parallel-fors of one call in order, with their seconds on one thread."""
     executable = f.executable
     assert isinstance(executable, LLVMExecutable | Restored), "chunks are those of the CPU backend"
+    if isinstance(executable, Restored):
+        executable = executable.whole
     set_threads(1)
     sizes = sizes_of(f, arrays)
-    calls = [executable.profile(arrays, sizes) for _ in range(CALLS)]
+    executable.launches(arrays, sizes)  # what is kept between calls is not seen again
+    calls = [executable.launches(arrays, sizes) for _ in range(CALLS)]
     seconds = [statistics.median(s for _, s in records) for records in zip(*calls, strict=True)]
-    divided = {step: division(n, sizes) for step, n in executable.native.items()}
-    nodes, seen = nodes_of(f), dict[Step, int]()
+    value, nodes = Sizes(sizes).value, nodes_of(f)
+    items = {at: value(n) for x in executable.native.values() for at, n in x.phases}
     found: list[Loop] = []
-    for (step, _), time in zip(calls[0], seconds, strict=True):
-        parts = divided.get(step, [(1, 1)])
-        items, chunks = parts[seen.get(step, 0) % len(parts)]
-        seen[step] = seen.get(step, 0) + 1
+    for (record, _), time in zip(calls[0], seconds, strict=True):
+        step = executable.step_of(record)
         name = step.name if isinstance(step, KernelStep) else ""
-        found.append(Loop(f"{family(step, nodes)} {name}".strip(), time, items, chunks))
+        label = f"{family(step, nodes)} {name}".strip()
+        found.append(Loop(label, time, *launched(executable.table, record, items)))
     return found
 
 
-def division(native: Native, sizes: Mapping[str, int]) -> list[tuple[int, int]]:
-    """(items, chunks) of the parallel-fors of a step: its phases, each perhaps in parts."""
-    values, found = Sizes(sizes), []
-    for _, items in native.phases:
-        work = native.form.work
-        parts, chunks = (
-            values.word(Share(items, work, what, native.form.most_chunks))
-            for what in ("parts", "chunks")
-        )
-        found += [(max(1, values.value(items) // parts), chunks)] * parts
-    return found
+def launched(table: Table, record: int, items: Mapping[int, int]) -> tuple[int, int]:
+    """How many items a record shares, and in how many chunks; `items` are those of phases by the
+    address of their function."""
+    memory, start = table.memory, table.records.position + WORDS * record
+    function, arguments, chunks = (int(n) for n in memory.array[start + 1 : start + 4])
+    if function in items:
+        return max(chunks, items[function]), chunks
+    # A part of a phase is given its function, its arguments, its number and the chunks of all.
+    inner, every = memory.at(arguments), memory.at(arguments + 24)
+    return max(chunks, items.get(inner, chunks) * chunks // max(chunks, every)), chunks
 
 
 def measured(

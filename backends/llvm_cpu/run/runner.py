@@ -102,7 +102,7 @@ class Runner:
         if not log.is_on(log.RUNS):
             return self._whole(inputs, sizes, self._turn)
         results, timed = self._timed(lambda turn: self._whole(inputs, sizes, turn))
-        log.say(log.RUNS, runs.table(self.name, timed, sizes))
+        log.say(log.RUNS, runs.table(self.name, self._of_steps(timed), sizes))
         return results
 
     def repeat(self, batches: Batches) -> list[np.ndarray]:
@@ -114,14 +114,24 @@ class Runner:
         if not log.is_on(log.RUNS):
             return self._each(batches, self._turn)
         results, timed = self._timed(lambda turn: self._each(batches, turn))
-        log.say(log.RUNS, runs.table(self.name, timed, batches.stretches[0].sizes))
+        sizes = batches.stretches[0].sizes
+        log.say(log.RUNS, runs.table(self.name, self._of_steps(timed), sizes))
         return results
 
     def profile(
         self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]
     ) -> list[tuple[Step, float]]:
         """One call, kernel by kernel: each step that ran with its seconds, in order."""
+        return self._of_steps(self.launches(inputs, sizes))
+
+    def launches(
+        self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]
+    ) -> list[tuple[int, float]]:
+        """The same with the number of each record in the place of its step."""
         return self._timed(lambda turn: self._whole(inputs, sizes, turn))[1]
+
+    def _of_steps(self, timed: Sequence[tuple[int, float]]) -> list[tuple[Step, float]]:
+        return [(self.step_of(record), seconds) for record, seconds in timed]
 
     def needs(self, sizes: Mapping[str, int]) -> Memory:
         """What a call at these sizes needs; nothing is allocated."""
@@ -178,15 +188,15 @@ class Runner:
 
     def _timed(
         self, call: Callable[[Turn], list[np.ndarray]]
-    ) -> tuple[list[np.ndarray], list[tuple[Step, float]]]:
-        found: list[tuple[Step, float]] = []
+    ) -> tuple[list[np.ndarray], list[tuple[int, float]]]:
+        found: list[tuple[int, float]] = []
 
         def turn(crew: Pool) -> int:
             begin = time.perf_counter()
             status = self._slice(crew, -1)
             seconds = time.perf_counter() - begin
             if status < 0:
-                found.append((self.step_of(self._words[_POSITION] - 1), seconds))
+                found.append((self._words[_POSITION] - 1, seconds))
             return status
 
         return call(turn), found

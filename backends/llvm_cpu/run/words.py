@@ -153,6 +153,10 @@ class Memory:
         """Where a word lies."""
         return self.start + 8 * word.position
 
+    def at(self, address: int) -> int:
+        """The word that lies there now."""
+        return int(self.array[(address - self.start) // 8])
+
     def values(self, sizes: Sizes) -> np.ndarray:
         """The words that depend on sizes, for `set_values`."""
         return np.array([sizes.word(w) for w in self._symbolic], np.int64)
