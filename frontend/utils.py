@@ -15,6 +15,7 @@ from .image.files import array_to_img, img_to_array, load_img, save_img
 from .models.flops import count_flops
 from .naming import clear_session
 from .seeds import set_seed
+from .visualize.layer_graph import model_to_dot, plot_model
 
 Sequence = PyDataset
 
@@ -28,7 +29,9 @@ __all__ = [
     "image_dataset_from_directory",
     "img_to_array",
     "load_img",
+    "model_to_dot",
     "normalize",
+    "plot_model",
     "save_img",
     "set_random_seed",
     "split_dataset",

@@ -12,6 +12,7 @@ from graphc.frontend.layers.shaping import InputLayer
 from graphc.frontend.layers.spec import build_shape
 from graphc.ir.node import Tensor
 from graphc.ir.tree import leaves
+from graphc.ops.variable import Variable
 
 from .flops import Wired, count_flops, flops_of_layers
 from .wiring import Step, Wiring
@@ -49,7 +50,7 @@ def rows_of(model: Layer, options: Options) -> Table:
     """The table of a model."""
     wiring = model.wiring if isinstance(model, Wired) else None
     connected = wiring is not None and not is_chain(wiring)
-    rows = _rows(model, options, connected, 0)
+    rows = _rows(model, options, connected, set(model.trainable_weights), 0)
     # A model without known inputs has no number of operations.
     flops = count_flops(model) if options.flops and wiring is not None else None
     return Table(tuple(rows), connected, flops)
@@ -94,7 +95,9 @@ def layers_between(layers: Sequence[Layer], names: Sequence[str] | None) -> Sequ
 # ---------------------------------------------------------------------------- one model
 
 
-def _rows(model: Layer, options: Options, connected: bool, depth: int) -> list[Row]:
+def _rows(
+    model: Layer, options: Options, connected: bool, trained: set[Variable], depth: int
+) -> list[Row]:
     """The rows of the layers of a model; a nested one's are further to the right."""
     layers = model.layers if isinstance(model, Wired) else model.sublayers
     wiring = model.wiring if isinstance(model, Wired) else None
@@ -105,7 +108,7 @@ def _rows(model: Layer, options: Options, connected: bool, depth: int) -> list[R
     for layer in layers_between(layers, options.layer_range if not depth else None):
         title = f"{'   ' * depth}{'└ ' if depth else ''}{layer.name} ({type(layer).__name__})"
         cells = [title, shapes.get(layer, _shape(layer)), _count(layer)]
-        more = [_trainable(layer)] if options.trainable else []
+        more = [_trainable(layer, trained)] if options.trainable else []
         if options.flops:
             more.append(str(work.get(layer, 0)) if work else UNKNOWN)
         follows = (links.get(layer) or [""]) if connected else []
@@ -113,7 +116,7 @@ def _rows(model: Layer, options: Options, connected: bool, depth: int) -> list[R
         rest = [("", "", "", name, *("" for _ in more)) for name in follows[1:]]
         found.append(Row((first, *rest)))
         if options.nested and isinstance(layer, Wired):
-            found += _rows(layer, options, connected, depth + 1)
+            found += _rows(layer, options, connected, trained, depth + 1)
     return found
 
 
@@ -141,10 +144,10 @@ def _count(layer: Layer) -> str:
     return "0 (unbuilt)" if unbuilt else str(layer.count_params())
 
 
-def _trainable(layer: Layer) -> str:
+def _trainable(layer: Layer, trained: set[Variable]) -> str:
     if not layer.weights:
         return "-"
-    return "Y" if layer.trainable else "N"
+    return "N" if trained.isdisjoint(layer.weights) else "Y"
 
 
 def _links(wiring: Wiring) -> Mapping[Layer, list[str]]:

@@ -6,6 +6,8 @@ The graphs of layers are drawn by plot_model, those of operations by draw.
 from __future__ import annotations
 
 from .ascent import activation_maximization, deep_dream
+from .draw import draw
+from .layer_graph import model_to_dot, plot_model
 from .networks import feature_model
 from .receptive import receptive_field
 from .regions import grad_cam, occlusion
@@ -15,12 +17,15 @@ from .transfer import gram_matrix, style_transfer
 __all__ = [
     "activation_maximization",
     "deep_dream",
+    "draw",
     "feature_model",
     "grad_cam",
     "gradients",
     "gram_matrix",
     "integrated_gradients",
+    "model_to_dot",
     "occlusion",
+    "plot_model",
     "receptive_field",
     "saliency",
     "smooth_grad",

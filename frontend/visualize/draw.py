@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import shutil
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from graphc.errors import ArgumentError
 
@@ -18,6 +19,9 @@ from .layout import layout
 from .picture import Picture, picture_of, without_lone_frames
 from .scene import Drawable, scene_of, with_kernels
 from .svg import svg
+
+if TYPE_CHECKING:
+    import graphviz
 
 FORMATS = ("svg", "png", "pdf", "dot")
 LONGEST = 2000  # rows that all arrows of a picture pass, together
@@ -48,7 +52,7 @@ def draw(
     """
     drawing = Drawing(_picture(what, kernels, max_nodes))
     if path is not None:
-        _write(drawing, Path(path), format)
+        write(drawing, Path(path), format)
     return drawing
 
 
@@ -56,34 +60,47 @@ def draw(
 class Drawing:
     """A picture that notebooks show and `save` writes; made by `draw`."""
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: Picture, look: Mapping[str, str] | None = None) -> None:
         self.picture = picture
         self.note = picture.note
+        # Attributes for Graphviz, which then makes the layout.
+        self._look = look
         self._svg: str | None = None
 
     @property
     def dot(self) -> str:
         """The source for Graphviz."""
-        return clustered(self.picture).source
+        return self.as_graph().source
 
     @property
     def svg(self) -> str:
         """The picture as SVG, laid out by Graphviz where that is better (`suits_dot`)."""
         if self._svg is None:
-            made = self.by_graphviz("svg") if suits_dot(self.picture) else None
+            made = self.by_graphviz("svg") if self.is_for_dot else None
             self._svg = svg(self.picture) if made is None else made.decode()
         return self._svg
 
+    @property
+    def is_for_dot(self) -> bool:
+        """Whether Graphviz makes the layout, if there is one."""
+        return self._look is not None or suits_dot(self.picture)
+
+    def as_graph(self) -> graphviz.Digraph:
+        """The picture for the package `graphviz`, without a layout."""
+        made = clustered(self.picture)
+        made.attr(**(self._look or {}))
+        return made
+
     def save(self, path: str | Path, format: str | None = None) -> Path:  # noqa: A002
         """Write the picture; the file that was written, whose name has the end of its format."""
-        return _write(self, Path(path), format)
+        return _written(self, Path(path), format)
 
     def by_graphviz(self, kind: str) -> bytes | None:
         """The picture in a format, or None without Graphviz."""
         if shutil.which("dot") is None:
             return None
-        if suits_dot(self.picture):
-            return clustered(self.picture).pipe(format=kind, quiet=True)
+        if self.is_for_dot:
+            return self.as_graph().pipe(format=kind, quiet=True)
         graph = positioned(self.picture, layout(self.picture))
         graph.engine = "neato"
         return graph.pipe(format=kind, neato_no_op=2, quiet=True)
@@ -116,10 +133,16 @@ def _picture(what: Drawable, kernels: bool, max_nodes: int) -> Picture:
     return with_joined_variables(picture) if has_kernels else picture
 
 
-def _write(drawing: Drawing, path: Path, wanted: str | None) -> Path:
+def write(drawing: Drawing, path: Path, wanted: str | None) -> Drawing:
+    """Write a drawing, and answer it."""
+    _written(drawing, path, wanted)
+    return drawing
+
+
+def _written(drawing: Drawing, path: Path, wanted: str | None) -> Path:
     target, kind = _target(path, wanted)
     target.parent.mkdir(parents=True, exist_ok=True)
-    if kind == "dot" or (kind == "svg" and not suits_dot(drawing.picture)):
+    if kind == "dot" or (kind == "svg" and not drawing.is_for_dot):
         target.write_text(drawing.dot if kind == "dot" else drawing.svg, encoding="utf-8")
         return target
     if (made := drawing.by_graphviz(kind)) is not None:
@@ -129,7 +152,7 @@ def _write(drawing: Drawing, path: Path, wanted: str | None) -> Path:
     target.write_text(drawing.svg, encoding="utf-8")
     source.write_text(drawing.dot, encoding="utf-8")
     drawing.note = f"Graphviz (dot) is not installed: wrote {target} and its source {source}"
-    warnings.warn(drawing.note, stacklevel=3)
+    warnings.warn(drawing.note, stacklevel=4)
     return target
 
 

@@ -22,7 +22,7 @@ from graphc.provenance import Role
 
 from .scene import Scene
 
-Kind = Literal["input", "variable", "constant", "op", "output", "kernel"]
+Kind = Literal["input", "variable", "constant", "op", "output", "kernel", "layer"]
 
 
 @dataclass(frozen=True, slots=True)

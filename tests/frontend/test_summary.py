@@ -178,6 +178,13 @@ def test_frozen_weights_are_not_trained() -> None:
     assert [line.split()[-1] for line in lines[4:9]] == ["N", "-", "Y", "-", "Y"]
 
 
+def test_layers_of_a_frozen_model_are_frozen() -> None:
+    inner = Sequential([Dense(4, input_shape=(8,), name="deep")], name="inner")
+    inner.trainable = False
+    lines = lines_of(Sequential([inner, Dense(2)]), show_trainable=True, expand_nested=True)
+    assert [line.split()[-1] for line in lines[4:7]] == ["N", "N", "Y"]
+
+
 # ---------------------------------------------------------------------------- nets
 
 
