@@ -6,6 +6,7 @@ from .batches import Batches
 from .duplicates import find_duplicates
 from .folders import image_dataset_from_directory
 from .folds import KFold, StratifiedKFold
+from .image_generator import ImageDataGenerator
 from .prefetch import in_order, prefetch
 from .py_dataset import PyDataset
 from .splits import split_dataset, train_test_split, train_validation_test_split
@@ -15,6 +16,7 @@ Sequence = PyDataset
 
 __all__ = [
     "Batches",
+    "ImageDataGenerator",
     "KFold",
     "PyDataset",
     "Sequence",

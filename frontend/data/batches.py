@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import final
@@ -85,6 +86,12 @@ class Batches:
             prefetch=prefetch,
         )  # fmt: skip
         made._load = partial(_collated, load)
+        return made
+
+    def transformed(self, transform: Transform, *, draws: bool = False) -> Batches:
+        """The same batches after another function, which takes the place of `transform`."""
+        made = copy(self)
+        made._transform, made._draws = transform, draws
         return made
 
     def __len__(self) -> int:
