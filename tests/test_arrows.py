@@ -30,6 +30,7 @@ DOORS = ("graphc/__init__.py", "graphc/compat/__init__.py", "graphc/__main__.py"
 # Heavy or optional packages that are loaded on first use, one place each.
 LATE = {
     "frontend/plots/figure.py": {"matplotlib"},
+    "frontend/callbacks/tensorboard.py": {"tensorboardX"},
     "frontend/datasets/digits.py": {"sklearn"},
     "frontend/image/files.py": {"PIL"},
     "frontend/visualize/dot.py": {"graphviz"},

@@ -15,7 +15,7 @@ from graphc.frontend.callbacks.callback import Logs
 from graphc.frontend.callbacks.callback_list import CallbackList
 from graphc.ir.tree import Tree, leaves, like
 
-from .batches import Arrays, Examples
+from .batches import Arrays, Examples, rows_of
 from .objective import Objective
 from .running import Run, compiled, interpreted, signature
 from .source import Pace, Source, Stretch
@@ -62,6 +62,8 @@ class Trainer:
     arguments: Mapping[str, object] = field(default_factory=dict)
     # What callbacks ask to end after the present batch: train, test or predict.
     stopped: set[str] = field(default_factory=set)
+    # The inputs that the model was last prepared for, without rows.
+    form: Arrays = None
     _steps: dict[object, Run] = field(default_factory=dict)
 
     # ------------------------------------------------------------------------ loops
@@ -191,6 +193,7 @@ class Trainer:
         """
         objective = self.compiled()
         arrays = data.sample
+        self.form = rows_of(arrays[0], slice(0, 0))
         self._step(kind, arrays)
         if self.model.output_shape is not None:
             objective.check_targets(arrays[1], self.model.output_shape)
