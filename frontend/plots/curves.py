@@ -62,8 +62,7 @@ def plot_history(
             _mark(axes, lists, name, int(epochs[marked]), marked)
         if name in rates or (log_scale and name not in ACCURACIES):
             axes.set_yscale("log")
-        if len(epochs) < 12:
-            axes.set_xticks(epochs)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(fontsize=8, frameon=False)
     return finished(figure, path)
 

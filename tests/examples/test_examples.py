@@ -31,6 +31,22 @@ EXPECTED = {
         ["--epochs", "1", "--limit", "8", "--few", "8"],
         ["0 to 4 from 8 images", "8005", "fine-tuned"],
     ),
+    "visualising_a_cnn": (
+        ["--epochs", "1", "--limit", "20", "--steps", "2"],
+        ["edges (Conv2D)", "Total FLOPs of one example", "16 pictures in seen"],
+    ),
+    "deep_dream": (
+        ["--epochs", "1", "--limit", "20", "--steps", "1"],
+        ["8 pictures in deep_dream.png"],
+    ),
+    "style_transfer": (
+        ["--epochs", "1", "--limit", "20", "--steps", "2"],
+        ["stripes: loss", "7 pictures in style_transfer.png"],
+    ),
+    "diagnose": (
+        ["--epochs", "6", "--limit", "20"],
+        ["by heart: 269,322 parameters, 8 images", "errors in training", "4 pictures"],
+    ),
     "mnist_cnn": (["--epochs", "1", "--limit", "20"], ["53,578", "validation accuracy"]),
     "augmentation": (
         ["--epochs", "1", "--limit", "20"],
