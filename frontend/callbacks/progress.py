@@ -109,7 +109,12 @@ def _settled(verbose: int | str) -> int:
 def in_words(numbers: Mapping[str, float]) -> str:
     """The numbers in one line: `loss 0.3125  accuracy 0.9062`."""
     single = ((name, value) for name, value in numbers.items() if np.ndim(value) == 0)
-    return "  ".join(f"{name} {value:.4f}" for name, value in single)
+    return "  ".join(f"{name} {_short(value)}" for name, value in single)
+
+
+def _short(value: float) -> str:
+    """Four digits, also of learning rates."""
+    return f"{value:.4f}" if value == 0 or not abs(value) < 1e-3 else f"{value:.3e}"
 
 
 @final

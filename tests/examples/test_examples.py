@@ -47,6 +47,10 @@ EXPECTED = {
         ["--epochs", "6", "--limit", "20"],
         ["by heart: 269,322 parameters, 8 images", "errors in training", "4 pictures"],
     ),
+    "mnist_three_models": (
+        ["--epochs", "1", "--limit", "20"],
+        ["269,322", "mlp: ", "cnn: ", "lstm: ", "% of 20 test images"],
+    ),
     "mnist_cnn": (["--epochs", "1", "--limit", "20"], ["53,578", "validation accuracy"]),
     "augmentation": (
         ["--epochs", "1", "--limit", "20"],

@@ -9,6 +9,7 @@ import pytest
 
 from graphc.errors import ArgumentError, DataError, ModeError
 from graphc.frontend import seeds
+from graphc.frontend.callbacks.progress import in_words
 from graphc.frontend.layers import (
     Activation,
     BatchNormalization,
@@ -131,6 +132,12 @@ def test_what_is_printed(verbose, capsys):
     shown = capsys.readouterr().out
     assert "epoch 2/2" in shown
     assert "accuracy 0." in shown
+
+
+def test_small_numbers_are_printed_with_their_digits():
+    numbers = {"loss": 0.03126, "rate": 2.7e-5, "none": 0.0, "below": -2e-4, "lost": np.nan}
+    words = "loss 0.0313  rate 2.700e-05  none 0.0000  below -2.000e-04  lost nan"
+    assert in_words(numbers) == words
 
 
 class Mlp(Model):
