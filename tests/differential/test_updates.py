@@ -70,3 +70,22 @@ def test_a_swap_takes_both_old_values():
     a, b = variable([1.0, 2.0], name="a"), variable([3.0, 4.0], name="b")
     function([], (), updates={a: b, b: a}, target="llvm_cpu")()
     assert (a.numpy().tolist(), b.numpy().tolist()) == ([3.0, 4.0], [1.0, 2.0])
+
+
+@pytest.mark.parametrize("length", [1, 3, 16, 1000])
+@pytest.mark.parametrize("many", [True, False])
+def test_a_count_increases_after_everything_has_read_it(length, many):
+    """A step that is part of a sum, a step over an array, and the count that both read."""
+    found = []
+    for target in ("reference", "llvm_cpu"):
+        count = variable(np.int32(4), name="count")
+        weight, other = (variable(np.zeros(s, np.float32), name="w") for s in ((), (7,)))
+        x = leaf.placeholder((length,), name="x")
+        number = elementwise.mul(count + 1, 1.0)
+        new = {weight: weight - reduce.sum(x) - number, count: count + 1}
+        new |= {other: other - number} if many else {}
+        run = function(x, reduce.sum(x), updates=new, target=target)
+        results = [run(np.ones(length, np.float32)) for _ in range(3)]
+        found.append(np.concatenate([[*results, count.numpy(), weight.numpy()], other.numpy()]))
+    assert found[0].tolist() == [length] * 3 + [7, -3 * length - 18] + [-18 * many] * 7
+    assert found[1].tolist() == found[0].tolist()
