@@ -119,8 +119,9 @@ class GradientTape:
         """
         self._use()
         targets = [_value(t) for t in leaves(target)]
-        given = leaves(output_gradients) if output_gradients is not None else None
-        seeds = [1.0] * len(targets) if given is None else given
+        alone = isinstance(target, Tensor)
+        given = [output_gradients] if alone else leaves(output_gradients)
+        seeds = [1.0] * len(targets) if output_gradients is None else given
         pairs = [(t, ct) for t, ct in zip(targets, seeds, strict=True) if t.dtype.is_float]
         flows = [convert.broadcast_to(convert.as_tensor(ct, t.dtype), t.shape) for t, ct in pairs]
         found = self._pulled([t for t, _ in pairs], leaves(sources), flows)

@@ -39,7 +39,6 @@ def test_t43_categorical_crossentropy(slides):
     assert loss_of(model, y) == pytest.approx(-(y * np.log(p)).sum(1).mean(), rel=1e-5)
 
 
-@pytest.mark.xfail(reason="several losses")
 def test_t44_two_losses(slides):
     x = Input((4,))
     outputs = (Dense(3, "softmax")(x), Dense(1)(x))
