@@ -123,6 +123,15 @@ def test_half_an_epoch_of_learning_is_no_easy_validation() -> None:
     assert diagnose({"loss": between, "val_loss": edges[1:]}).label is not Label.EASY_VALIDATION_SET
 
 
+def test_a_short_run_that_still_improves() -> None:
+    """Few epochs: the bend of the curves is no noise."""
+    lists = {
+        "loss": [1.104, 0.254, 0.154, 0.119, 0.094],
+        "val_loss": [0.314, 0.178, 0.132, 0.116, 0.1],
+    }
+    assert diagnose(lists).labels == (Label.NEEDS_TRAINING,)
+
+
 def test_every_label_has_advice_in_whole_sentences() -> None:
     assert set(ADVICE) == set(Label)
     assert all(text.endswith(".") for texts in ADVICE.values() for text in texts)

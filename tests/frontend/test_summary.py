@@ -12,13 +12,16 @@ from graphc.frontend.layers import (
     Activation,
     Add,
     AveragePooling2D,
+    BatchNormalization,
     Concatenate,
     Conv2D,
     Dense,
     Dropout,
     Flatten,
+    GlobalAveragePooling2D,
     Input,
     MaxPooling2D,
+    ReLU,
     SimpleRNN,
 )
 from graphc.frontend.layers.layer import Layer
@@ -387,3 +390,36 @@ def test_vgg16() -> None:
     assert sum(work.values()) == 15_470_264_320
     assert round(100 * weights["Dense"] / model.count_params(), 1) == 89.4
     assert round(100 * work["Conv2D"] / sum(work.values()), 1) == 99.2
+
+
+def resnet50(*, stride_first: bool) -> Model:
+    """He et al. 2015, table 1: strides in the first convolution of a block, or in its 3 x 3."""
+
+    def convolution(y, filters: int, size: int, strides: int = 1):
+        options = {"padding": "same", "use_bias": False, "kernel_initializer": "zeros"}
+        return BatchNormalization()(Conv2D(filters, size, strides=strides, **options)(y))
+
+    x = Input((224, 224, 3))
+    y = MaxPooling2D(3, 2, padding="same")(ReLU()(convolution(x, 64, 7, 2)))
+    for stage, count in enumerate((3, 4, 6, 3)):
+        filters = 64 * 2**stage
+        for block in range(count):
+            strides = 2 if stage and not block else 1
+            first, second = (strides, 1) if stride_first else (1, strides)
+            inner = ReLU()(convolution(y, filters, 1, first))
+            inner = ReLU()(convolution(inner, filters, 3, second))
+            inner = convolution(inner, 4 * filters, 1)
+            past = y if block else convolution(y, 4 * filters, 1, strides)
+            y = ReLU()(Add()([inner, past]))
+    y = Dense(1000, kernel_initializer="zeros")(GlobalAveragePooling2D()(y))
+    return Model(x, y)
+
+
+@pytest.mark.parametrize(("stride_first", "billions"), [(True, 3.86), (False, 4.09)])
+def test_resnet50(stride_first: bool, billions: float) -> None:
+    model = resnet50(stride_first=stride_first)
+    trained = sum(w.storage.size for w in model.trainable_weights)
+    assert trained == 25_557_032
+    kinds = (Conv2D, Dense)
+    products = [n for layer, n in flops_of_layers(model).items() if isinstance(layer, kinds)]
+    assert round((sum(products) - 1000) / 2e9, 2) == billions
