@@ -288,6 +288,11 @@ _OUTSIDE = Phase()
 _phase: ContextVar[Phase] = ContextVar("phase of calls", default=_OUTSIDE)
 
 
+def is_outermost() -> bool:
+    """Whether a call made here is the user's own, not one that a layer makes."""
+    return _phase.get().depth == 0
+
+
 @contextmanager
 def inside_of_calls() -> Iterator[None]:
     """Calls inside are as if a layer made them: nothing remembers them."""

@@ -99,13 +99,13 @@ def test_seeds_and_backends(text):
 def test_inference(text):
     layer = made(text)
     counter = layer.seed_generator.state.numpy().copy()
-    found = layer(X).numpy()
+    found = layer(X, training=False).numpy()
     if size(text) == (6, 8):
         np.testing.assert_array_equal(found, X)
     else:
         assert found.shape == (4, *size(text), 3)
     assert np.array_equal(layer.seed_generator.state.numpy(), counter)
-    assert layer(X.astype(np.uint8)).dtype.name == "float32"
+    assert layer(X.astype(np.uint8), training=False).dtype.name == "float32"
 
 
 @EVERY
@@ -176,7 +176,7 @@ def test_in_a_model(text):
 @pytest.mark.parametrize("text", FIXED)
 def test_layers_without_draws(text):
     layer = eval(text, vars(layers))
-    trained, tested = layer(X, training=True).numpy(), layer(X).numpy()
+    trained, tested = layer(X).numpy(), layer(X, training=False).numpy()
     np.testing.assert_array_equal((trained if FIXED[text] else X), tested)
     x = gx.placeholder((None, 6, 8, 3), name="x")
     y = layer(x, training=True)
@@ -185,6 +185,18 @@ def test_layers_without_draws(text):
         for batch in (4, 1):
             np.testing.assert_allclose(f(X[:batch]), trained[:batch], rtol=1e-5, atol=1e-3)
     assert layer.compute_output_shape((None, 6, 8, 3)) == (None, *trained.shape[1:])
+
+
+def test_arrays_outside_of_models_are_for_training():
+    for made_of in (made, lambda text: layers.Pipeline([made(text)])):
+        found = made_of("RandomRotation(0.2, ")(X).numpy()
+        wanted = made_of("RandomRotation(0.2, ")(X, training=True).numpy()
+        np.testing.assert_array_equal(found, wanted)
+        assert not np.array_equal(found, X)
+        model = gx.Sequential([made_of("RandomRotation(0.2, ")])
+        np.testing.assert_array_equal(model(X), X)
+        output = made_of("RandomRotation(0.2, ")(gx.Input((6, 8, 3)))
+        assert output.shape[1:] == (6, 8, 3)
 
 
 def test_whole_numbers_are_resized_to_whole_numbers():

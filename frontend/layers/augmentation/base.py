@@ -12,12 +12,14 @@ from typing import Unpack
 from graphc.errors import ArgumentError
 from graphc.frontend.eager import eager_on_arrays
 from graphc.frontend.image.form import as_batch
-from graphc.frontend.layers.layer import Layer
+from graphc.frontend.layers.layer import Layer, is_outermost
 from graphc.frontend.layers.spec import BaseOptions
 from graphc.frontend.seeds import SeedGenerator
+from graphc.frontend.structure import has_symbolic, map_arrays
 from graphc.ir.dim import Size
+from graphc.ir.mode import is_eager
 from graphc.ir.node import Tensor
-from graphc.ir.tree import Tree
+from graphc.ir.tree import Tree, leaves
 from graphc.ops import convert, elementwise, movement, random
 from graphc.ops.convert import TensorLike
 from graphc.ops.window import layout
@@ -39,6 +41,10 @@ class Draws:
         """Numbers in [low, high): (count, *more)."""
         return random.uniform(self.fresh(), (self.count, *more), low, high)
 
+    def per_image(self, low: float, high: float) -> Tensor:
+        """The same as (count, 1, 1, 1), which goes with images."""
+        return movement.reshape(self.uniform(low, high), (-1, 1, 1, 1))
+
     def sign(self) -> Tensor:
         """1 or -1, each half of the time."""
         return elementwise.where(elementwise.less(self.uniform(), 0.5), -1.0, 1.0)
@@ -53,7 +59,19 @@ class Draws:
         return random.fold_in(self.key, self._used)
 
 
-class ImageLayer(Layer):
+class TrainingByDefault(Layer):
+    """A layer that is called with arrays, outside of models, to see what it does in training."""
+
+    def __call__(
+        self, inputs: object, *more: object, training: bool | None = None, **options: object
+    ) -> Tensor:
+        """What the layer makes of images; inside of models `training` is that of the model."""
+        if training is None and is_outermost() and _has_values(inputs):
+            training = True
+        return super().__call__(inputs, *more, training=training, **options)
+
+
+class ImageLayer(TrainingByDefault):
     """A layer for images (height, width, channels), alone or in a batch.
 
     It also takes a dict of "images", "labels" and "segmentation_masks", or a pair of images with
@@ -228,6 +246,14 @@ def _apart(inputs: object) -> tuple[dict[str, Tensor], Callable[[dict[str, Tenso
         form = type(inputs)
         return {IMAGES: images, name: other}, lambda found: form([found[IMAGES], found[name]])
     return {IMAGES: convert.as_tensor(inputs)}, lambda found: found[IMAGES]  # pyright: ignore
+
+
+def _has_values(inputs: object) -> bool:
+    """Whether the inputs are arrays, or tensors that eager mode computed."""
+    if not is_eager():
+        return not has_symbolic(inputs)
+    parts: list[object] = leaves(map_arrays(lambda part: part, inputs))
+    return all(p.concrete() is not None for p in parts if isinstance(p, Tensor))
 
 
 def _are_masks(images: Tensor, other: Tensor) -> bool:

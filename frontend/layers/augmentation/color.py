@@ -67,7 +67,7 @@ class RandomBrightness(Colouring):
 
     def draw(self, images: Tensor, draws: Draws) -> Drawn:
         low, high = self.value_range
-        return {"rgb_delta": draws.uniform(*self.factor) * (high - low)}
+        return {"rgb_delta": draws.per_image(*self.factor) * (high - low)}
 
     def coloured(self, x: Tensor, drawn: Drawn) -> Tensor:
         return x + per_image(drawn["rgb_delta"], x)
@@ -86,7 +86,8 @@ class RandomContrast(Colouring):
         self.factor = interval(factor, 0.0, 1.0, alone=alone)
 
     def draw(self, images: Tensor, draws: Draws) -> Drawn:
-        return {"contrast_factor": draws.uniform(1.0 - self.factor[0], 1.0 + self.factor[1])}
+        low, high = self.factor
+        return {"contrast_factor": draws.per_image(1.0 - low, 1.0 + high)}
 
     def coloured(self, x: Tensor, drawn: Drawn) -> Tensor:
         return with_contrast(x, drawn["contrast_factor"])
@@ -198,7 +199,7 @@ class RandomColorDegeneration(Colouring):
         self.factor = interval(factor, -1.0, 1.0)
 
     def draw(self, images: Tensor, draws: Draws) -> Drawn:
-        return {"factor": draws.uniform(*self.factor)}
+        return {"factor": draws.per_image(*self.factor)}
 
     def coloured(self, x: Tensor, drawn: Drawn) -> Tensor:
         return x + per_image(drawn["factor"], x) * (rgb_to_grayscale(x) - x)

@@ -11,9 +11,11 @@ from graphc.frontend.layers.spec import BaseOptions
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree
 
+from .base import TrainingByDefault
+
 
 @final
-class Pipeline(Layer):
+class Pipeline(TrainingByDefault):
     """y = layers[-1](... layers[0](x)), for images alone or with what belongs to them.
 
     >>> import numpy as np

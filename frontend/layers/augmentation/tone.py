@@ -37,7 +37,7 @@ class Solarization(Colouring):
 
     def draw(self, images: Tensor, draws: Draws) -> Drawn:
         factors = {"additions": self.addition_factor, "thresholds": self.threshold_factor}
-        return {name: draws.uniform(*factor) * _LEVELS for name, factor in factors.items()}
+        return {name: draws.per_image(*factor) * _LEVELS for name, factor in factors.items()}
 
     def coloured(self, x: Tensor, drawn: Drawn) -> Tensor:
         levels = self.in_unit(x) * _LEVELS

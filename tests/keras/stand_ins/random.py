@@ -11,3 +11,7 @@ from graphc.ir.node import Tensor
 
 def uniform(shape: object, minval: float = 0.0, maxval: float = 1.0, seed: object = None) -> Tensor:
     return gx.as_tensor(generator(seed).uniform(minval, maxval, shape).astype(np.float32))
+
+
+def randint(shape, minval, maxval, dtype="int32", seed=None):
+    return gx.constant(generator(seed).integers(minval, maxval, shape), str(dtype))
