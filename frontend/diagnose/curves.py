@@ -15,14 +15,6 @@ import numpy as np
 from graphc.errors import ArgumentError, DataError, UnknownNameError
 
 Lists = Mapping[str, Sequence[float]]
-# The names under which the share of right answers is reported.
-ACCURACIES = (
-    "accuracy",
-    "acc",
-    "sparse_categorical_accuracy",
-    "categorical_accuracy",
-    "binary_accuracy",
-)
 
 
 @runtime_checkable
@@ -56,6 +48,15 @@ def lists_of(given: Given) -> dict[str, np.ndarray]:
         )
     found = {name: np.asarray(values) for name, values in lists.items()}
     return {name: a.astype(np.float64) for name, a in found.items() if a.ndim == 1}
+
+
+def is_accuracy(name: str) -> bool:
+    """Whether a curve of this name is a share of right answers.
+
+    >>> [is_accuracy(n) for n in ("acc", "accuracy", "head_accuracy", "binary_accuracy", "mae")]
+    [True, True, True, True, False]
+    """
+    return name == "acc" or name.endswith(("accuracy", "_acc"))
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from graphc.frontend.seeds import SeedGenerator
 
 from .advice import Label
 from .bias import bias_and_variance
-from .curves import ACCURACIES, Curve, Given, found_name, lists_of
+from .curves import Curve, Given, found_name, is_accuracy, lists_of
 from .report import Finding, Report
 from .rules import SHORTEST, Curves, findings_of
 
@@ -39,8 +39,8 @@ def diagnose(
         DataError: a file that is no table.
     """  # fmt: skip
     lists = lists_of(history)
-    name = found_name(lists, monitor)
-    is_share = name in ACCURACIES
+    name = found_name(lists, monitor.removeprefix("val_"))
+    is_share = is_accuracy(name)
     train = _falling(lists[name], is_share)
     other = lists.get(f"val_{name}")
     validation = _falling(other, is_share) if other is not None else None
@@ -82,11 +82,11 @@ def _falling(values: np.ndarray, is_share: bool) -> Curve:
 
 
 def _rates(lists: Mapping[str, np.ndarray]) -> tuple[float, float] | None:
-    """The last error rates in training and validation."""
-    for name in ACCURACIES:
-        pair = lists.get(name), lists.get(f"val_{name}")
-        if pair[0] is not None and pair[1] is not None and len(pair[0]) and len(pair[1]):
-            first, second = (1 - Curve(values).end for values in pair if values is not None)
+    """The last error rates in training and validation; among the first few guesses is no answer."""
+    for name, values in lists.items():
+        other = lists.get(f"val_{name}")
+        if is_accuracy(name) and "top" not in name and other is not None and len(other):
+            first, second = 1 - Curve(values).end, 1 - Curve(other).end
             if 0 <= first <= 1 and 0 <= second <= 1:
                 return first, second
     return None

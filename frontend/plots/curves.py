@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.errors import ArgumentError, ShapeError
 from graphc.frontend.callbacks.history import History
-from graphc.frontend.diagnose.curves import ACCURACIES, Given, found_name, lists_of
+from graphc.frontend.diagnose.curves import Given, found_name, is_accuracy, lists_of
 from graphc.frontend.eager import eager
 from graphc.frontend.optimizers.schedules import LearningRateSchedule
 from graphc.ops.convert import as_tensor
@@ -60,7 +60,7 @@ def plot_history(
                           marker="." if len(epochs) < 25 else None)  # fmt: skip
         if marked is not None and name not in rates:
             _mark(axes, lists, name, int(epochs[marked]), marked)
-        if name in rates or (log_scale and name not in ACCURACIES):
+        if name in rates or (log_scale and not is_accuracy(name)):
             axes.set_yscale("log")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(fontsize=8, frameon=False)

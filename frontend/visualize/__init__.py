@@ -6,18 +6,16 @@ The graphs of layers are drawn by plot_model, those of operations by draw.
 from __future__ import annotations
 
 from .ascent import activation_maximization, deep_dream
-from .draw import draw
+from .attribution import gradients, integrated_gradients, saliency, smooth_grad
 from .layer_graph import model_to_dot, plot_model
 from .networks import feature_model
 from .receptive import receptive_field
 from .regions import grad_cam, occlusion
-from .saliency import gradients, integrated_gradients, saliency, smooth_grad
 from .transfer import gram_matrix, style_transfer
 
 __all__ = [
     "activation_maximization",
     "deep_dream",
-    "draw",
     "feature_model",
     "grad_cam",
     "gradients",

@@ -158,6 +158,16 @@ def test_accuracies_add_bias_and_variance() -> None:
     assert diagnose(lists, target_error=0.14).labels == (Label.HIGH_VARIANCE, Label.GOOD_FIT)
 
 
+def test_names_of_accuracies() -> None:
+    errors = {"loss": FALLING, "val_loss": FALLING}
+    for name in ("sparse_categorical_accuracy", "head_accuracy", "head_acc"):
+        lists = {**errors, name: [0.99] * 40, f"val_{name}": [0.8] * 40}
+        assert diagnose(lists).labels == (Label.HIGH_VARIANCE, Label.GOOD_FIT)
+    top = {"top_k_categorical_accuracy": [0.99] * 40, "val_top_k_categorical_accuracy": [0.8] * 40}
+    assert diagnose({**errors, **top}).labels == (Label.GOOD_FIT,)
+    assert diagnose(errors, monitor="val_loss") == diagnose(errors)
+
+
 def test_a_flat_loss_is_fine_where_nearly_all_is_right() -> None:
     lists = {"loss": [0.02] * 9, "val_loss": [0.021] * 9, "acc": [0.99] * 9, "val_acc": [0.99] * 9}
     assert diagnose(lists).label is Label.GOOD_FIT
