@@ -24,6 +24,8 @@ from graphc.ir.tree import Tree, leaves, like
 from graphc.ops import convert, elementwise, movement, numeric
 from graphc.ops.variable import Variable, variable_behind
 
+from .values import as_tensor
+
 Found = Tree[Tensor | None]
 
 _tapes: ContextVar[tuple[GradientTape, ...]] = ContextVar("tapes that record", default=())
@@ -123,7 +125,7 @@ class GradientTape:
         given = [output_gradients] if alone else leaves(output_gradients)
         seeds = [1.0] * len(targets) if output_gradients is None else given
         pairs = [(t, ct) for t, ct in zip(targets, seeds, strict=True) if t.dtype.is_float]
-        flows = [convert.broadcast_to(convert.as_tensor(ct, t.dtype), t.shape) for t, ct in pairs]
+        flows = [convert.broadcast_to(as_tensor(ct, t.dtype), t.shape) for t, ct in pairs]
         found = self._pulled([t for t, _ in pairs], leaves(sources), flows)
         if unconnected_gradients == "zero":
             both = zip(found, leaves(sources), strict=True)
