@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from graphc.frontend import (
     activations,
     callbacks,
@@ -60,8 +62,27 @@ _policies = {
     "set_global_policy": dtype_policy.set_dtype_policy,
 }
 
+
+def export_saved_model(model: models.Model, saved_model_path: str) -> None:
+    """The model with its graph and weights in a folder; `load_from_saved_model` reads it."""
+    folder = Path(saved_model_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save(folder / "model.graphc")
+
+
+def load_from_saved_model(saved_model_path: str) -> models.Model:
+    """The model that `export_saved_model` wrote."""
+    return models.load_model(Path(saved_model_path) / "model.graphc")
+
+
+_experimental = {
+    "export_saved_model": export_saved_model,
+    "load_from_saved_model": load_from_saved_model,
+}
+
 TABLE: dict[str, object] = {
     **_modules,
+    "experimental": Namespace("keras.experimental", _experimental),
     "activations": Namespace("keras.activations", activations.BY_NAME | public(activations)),
     "applications": Namespace("keras.applications", _networks, elsewhere=_PRETRAINED),
     "backend": Namespace("keras.backend", backend.TABLE, backend.__doc__ or ""),

@@ -119,7 +119,8 @@ def test_v10_field_of_view_is_the_support_of_the_derivative(width, depth, dilati
     y = x
     for _ in range(depth):
         y = gx.conv1d(y, np.ones((width, 1, 1), np.float32), padding="same", dilation_rate=dilation)
-    assert np.count_nonzero(gx.grad(y[0, 20, 0], x).numpy()) == expected
+    seen = np.flatnonzero(gx.grad(y[0, 20, 0], x).numpy())
+    assert seen[-1] - seen[0] + 1 == expected
 
 
 def test_d9_holes_are_a_larger_kernel_with_zeros():
@@ -181,10 +182,7 @@ def test_v6_pooling_keeps_a_quarter_and_gradients_go_where_values_came_from():
     assert MaxPooling2D()(x).shape[1:] == (112, 112, 64)
     image = gx.as_tensor(FOUR[None, :, :, None])
     largest = gx.grad(gx.sum(gx.max_pool(image, 2)), image).numpy()[0, :, :, 0]
-    assert (
-        largest
-        == np.isin(FOUR, [10, 8, 12]) + (FOUR == 7) * [[0, 0, 0, 0], [0, 0, 0, 1], *[[0] * 4] * 2]
-    ).all()
+    assert np.argwhere(largest).tolist() == [[0, 0], [1, 3], [3, 1], [3, 2]]
     mean = gx.grad(gx.sum(gx.avg_pool(image, 2)), image).numpy()
     assert (mean == 0.25).all()
 
