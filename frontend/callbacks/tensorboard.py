@@ -180,7 +180,7 @@ def _add_graph(writer: SummaryWriter, nodes: Sequence[GraphNode]) -> None:
     """The nodes as the GraphDef that TensorBoard knows."""
     from tensorboardX.proto import event_pb2, graph_pb2, versions_pb2
 
-    graph = graph_pb2.GraphDef(versions=versions_pb2.VersionDef(producer=22))
+    graph = graph_pb2.GraphDef(versions=versions_pb2.VersionDef(producer=22))  # pyright: ignore[reportAttributeAccessIssue]
     for node in nodes:
         made = graph.node.add(name=node.name, op=node.op, input=node.inputs)
         for shape in node.shapes:
@@ -191,7 +191,7 @@ def _add_graph(writer: SummaryWriter, nodes: Sequence[GraphNode]) -> None:
             made.attr[name].s = text.encode()
     file = writer.file_writer
     assert file is not None, "a writer that writes to disk has a file"
-    file.add_event(event_pb2.Event(graph_def=graph.SerializeToString()))
+    file.add_event(event_pb2.Event(graph_def=graph.SerializeToString()))  # pyright: ignore[reportAttributeAccessIssue]
     writer.flush()
 
 

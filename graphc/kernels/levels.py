@@ -73,19 +73,35 @@ def axes_touched(s: Store) -> frozenset[str]:
 
 
 def independent_groups(kernel: Kernel) -> tuple[Kernel, ...]:
-    """Kernels of the stores that share no axis: separate loops (an optimizer over many tensors)."""
+    """Kernels of the stores that share no axis: separate loops (an optimizer over many tensors).
+
+    They may run in any order, so a store stays with those that read what it overwrites.
+    """
     parent = {a.name: a.part.parent for a in kernel.axes if a.part}
     groups: list[tuple[frozenset[str], list[Store]]] = []
     for s in kernel.stores:
         names = axes_touched(s)
         names |= {parent[n] for n in names if n in parent}
-        touching = [g for g in groups if g[0] & names or not (names or g[0])]
+        touching = [
+            g
+            for g in groups
+            if g[0] & names or not (names or g[0]) or any(_meet_in_memory(s, t) for t in g[1])
+        ]
         groups = [g for g in groups if g not in touching]
         merged = names.union(*(g[0] for g in touching))
         groups.append((merged, [x for g in touching for x in g[1]] + [s]))
     if len(groups) == 1:
         return (kernel,)
     return tuple(of_stores(kernel, stores) for _, stores in groups)
+
+
+def _meet_in_memory(a: Store, b: Store) -> bool:
+    """Whether one store writes a buffer that the other reads."""
+    return a.buffer.name in _read_by(b) or b.buffer.name in _read_by(a)
+
+
+def _read_by(s: Store) -> set[str]:
+    return {e.buffer.name for e in walk(roots_of_store(s)) if isinstance(e, Load)}
 
 
 def apart_from_smaller(kernel: Kernel) -> tuple[Kernel, ...]:
@@ -105,8 +121,7 @@ def apart_from_smaller(kernel: Kernel) -> tuple[Kernel, ...]:
 def _is_alone(kernel: Kernel, s: Store) -> bool:
     """Whether a store and the others may come in any order, wherever their results lie."""
     others = [t for t in kernel.stores if t is not s]
-    mine = {e.buffer.name for e in walk(roots_of_store(s)) if isinstance(e, Load)}
-    theirs = {e.buffer.name for t in others for e in walk(roots_of_store(t)) if isinstance(e, Load)}
+    mine, theirs = _read_by(s), set[str]().union(*map(_read_by, others))
     in_its_place = s.buffer.name in mine and s.buffer.name not in theirs
     overwrites = not in_its_place and any(must_precede(t, s) for t in others)
     read = mine & {t.buffer.name for t in others} or any(must_precede(s, t) for t in others)

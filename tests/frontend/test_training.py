@@ -246,3 +246,14 @@ def test_compile_arguments_are_remembered_as_plain_data():
     assert other.get_compile_config() == config
     assert [m.name for m in other.metrics] == other.metrics_names == ["loss", "accuracy"]
     assert len(other.optimizer.variables) > 2, "its state is made, so that it can be loaded"
+
+
+@pytest.mark.parametrize("target", ["llvm_cpu", "reference"])
+def test_means_over_an_epoch_whatever_the_backend(target):
+    """Labels in a column let the mean of the loss and its count be in one kernel."""
+    seeds.set_seed(3)
+    model = Sequential([Dense(3, "softmax", input_shape=(4,))])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["acc"], target=target)
+    before = model.evaluate(X, Y[:, None], batch_size=10, verbose=0)
+    history = model.fit(X, Y[:, None], batch_size=10, verbose=0).history
+    assert [history["loss"][0], history["acc"][0]] == pytest.approx(before, rel=1e-5)

@@ -6,7 +6,7 @@ import pytest
 
 from graphc import dtypes
 from graphc.ir.dim import named
-from graphc.kernels.build import as_index, coord, load, op, reduce, store
+from graphc.kernels.build import as_index, const, coord, load, op, reduce, store
 from graphc.kernels.dense import address_coef, bounds, dense_axis, is_keyed, owned_axes
 from graphc.kernels.kernel import Affine, Axis, Buffer, Expr, Kernel, Store
 from graphc.kernels.levels import independent_groups, may_overwrite, reductions_ready
@@ -83,6 +83,15 @@ def test_groups_share_no_axis() -> None:
     groups = independent_groups(kernel(alone, other))
     assert [[a.name for a in g.axes] for g in groups] == [["i"], ["j"]]
     assert len(independent_groups(kernel(alone, other, whole(x())))) == 1
+
+
+def test_groups_do_not_overwrite_what_others_read() -> None:
+    count = load(buffer("count"))
+    more = store(buffer("count"), "", op("add", count, const(3, dtypes.float32)))
+    mean = store(buffer("mean"), "", op("div", reduce("sum", x(), "ij"), count))
+    assert len(independent_groups(kernel(more, mean))) == 1
+    free = store(buffer("new"), "", op("add", count, const(3, dtypes.float32)))
+    assert len(independent_groups(kernel(free, mean))) == 2
 
 
 SOFTMAX = op("sub", x(), reduce("max", x(), "j"))
