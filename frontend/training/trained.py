@@ -164,18 +164,17 @@ class Trained(Stepping):
         self, x: object, y: object = None, sample_weight: object = None,
         class_weight: ClassWeight = None, return_dict: bool = False,
     ) -> Answer:  # fmt: skip
-        """One step of training on these examples; the loss and the metrics.
-
-        They are means over all batches since `reset_metrics`.
-        """
+        """One step of training on these examples; their loss and metrics."""
         batch = weighted(examples(x, y, sample_weight), class_weight)
+        self.reset_metrics()
         return self._answer(as_logs(self.trainer.on_batch("train", batch)), return_dict)
 
     def test_on_batch(
         self, x: object, y: object = None, sample_weight: object = None, return_dict: bool = False
     ) -> Answer:
-        """The loss and the metrics with these examples; means since `reset_metrics`."""
+        """The loss and the metrics of these examples."""
         batch = examples(x, y, sample_weight)
+        self.reset_metrics()
         return self._answer(as_logs(self.trainer.on_batch("test", batch)), return_dict)
 
     def predict_on_batch(self, x: object) -> Tree[np.ndarray]:
@@ -194,10 +193,11 @@ class Trained(Stepping):
         )  # fmt: skip
 
     def _answer(self, numbers: dict[str, float], return_dict: bool) -> Answer:
-        """As a dict; or the loss and the metrics in their order, then the others by name."""
+        """As a dict; or in Keras's order: the loss, metrics of the only output, losses of several
+        outputs, then the others by name."""
         if return_dict:
             return numbers
-        first = [name for name in self.metrics_names if name in numbers]
+        first = list(dict.fromkeys(m.name for m in self.metrics if m.name in numbers))
         values = [numbers[n] for n in (*first, *sorted(set(numbers) - set(first)))]
         return values if len(values) != 1 else values[0]
 

@@ -111,7 +111,8 @@ def test_evaluate_answers_in_the_order_of_the_metrics():
     made = model()
     made.compile("sgd", "mse", metrics=[["mae"], ["mae"]])
     by_name = made.evaluate(X, [A, B], verbose=0, return_dict=True)
-    assert made.evaluate(X, [A, B], verbose=0) == [by_name[n] for n in made.metrics_names]
+    names = ["loss", "out_a_loss", "out_b_loss", "out_a_mae", "out_b_mae"]
+    assert made.evaluate(X, [A, B], verbose=0) == [by_name[n] for n in names]
 
 
 def test_weighted_metrics_see_the_weights():

@@ -22,6 +22,7 @@ from installed import packages
 SERVED = {
     "activations": "graphc.frontend.activations",
     "backend": "stand_ins.backend",
+    "callbacks": "graphc.frontend.callbacks",
     "constraints": "graphc.frontend.constraints",
     "dtype_policies": "stand_ins.dtype_policies",
     "initializers": "graphc.frontend.initializers",

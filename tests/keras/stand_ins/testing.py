@@ -74,3 +74,18 @@ class TestCase(parameterized.TestCase):
         revived = type(instance).from_config(stored)
         assert json.loads(json.dumps(revived.get_config())) == stored
         return revived
+
+
+class test_utils:
+    """Random examples of classes that can be told apart."""
+
+    @staticmethod
+    def get_test_data(train_samples, test_samples, input_shape, num_classes, random_seed=None):
+        rng = np.random.default_rng(random_seed)
+        centres = rng.normal(size=(num_classes, *input_shape))
+        labels = rng.integers(0, num_classes, train_samples + test_samples)
+        x = (centres[labels] + rng.normal(size=(len(labels), *input_shape))).astype(np.float32)
+        return (x[:train_samples], labels[:train_samples]), (
+            x[train_samples:],
+            labels[train_samples:],
+        )
