@@ -9,6 +9,7 @@ from graphc.frontend import (
     callbacks,
     config,
     constraints,
+    data,
     datasets,
     dtype_policy,
     image,
@@ -34,9 +35,6 @@ _PRETRAINED: dict[str, str] = dict.fromkeys(
     "no trained weights come with graphc; build the network from layers, or load weights that you "
     "have with model.load_weights",
 )
-_IN_GENERATORS = (
-    "use the layers that change images, in the model or before it; fit takes generators"
-)
 
 _MODULES = {
     "callbacks": callbacks, "config": config, "constraints": constraints, "datasets": datasets,
@@ -49,8 +47,8 @@ _optimizers = public(optimizers) | _schedules
 _legacy = {"legacy": Namespace("keras.optimizers.legacy", _optimizers)}
 _images = Namespace(
     "keras.preprocessing.image",
-    by_name(image, "array_to_img img_to_array load_img save_img"),
-    elsewhere={"ImageDataGenerator": _IN_GENERATORS},
+    by_name(image, "array_to_img img_to_array load_img save_img")
+    | {"ImageDataGenerator": data.ImageDataGenerator},
 )
 _networks = {
     name: Namespace(f"keras.applications.{name}", {"preprocess_input": f}, elsewhere=_PRETRAINED)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from graphc.errors import ArgumentError, DataError
-from graphc.frontend.image.files import Image, img_to_array, load_img
+from graphc.frontend.image.files import Image, check_method, img_to_array, load_img, resized
 from graphc.ops.window import layout
 
 from .batches import Batches
@@ -27,8 +27,8 @@ def image_dataset_from_directory(
     color_mode: str = "rgb", batch_size: int = 32, image_size: tuple[int, int] = (256, 256),
     shuffle: bool = True, seed: int | None = None, validation_split: float | None = None,
     subset: str | None = None, interpolation: str = "bilinear", follow_links: bool = False,
-    crop_to_aspect_ratio: bool = False, data_format: str | None = None, *, workers: int = 2,
-    prefetch: int = 4,
+    crop_to_aspect_ratio: bool = False, pad_to_aspect_ratio: bool = False,
+    data_format: str | None = None, *, workers: int = 2, prefetch: int = 4,
 ) -> Batches | tuple[Batches, Batches]:  # fmt: skip
     """Batches of the pictures in a folder: float32 images in 0 .. 255 and their labels.
 
@@ -42,15 +42,16 @@ def image_dataset_from_directory(
         ArgumentError: no such mode or subset, or shuffled subsets without a seed.
     """
     _check(label_mode, validation_split, subset, shuffle, seed)
+    check_method(interpolation)
     files, numbers, names = _index(Path(directory), labels, class_names, follow_links)
     targets = None if labels is None else _targets(numbers, label_mode, len(names))
     size = (int(image_size[0]), int(image_size[1]))
-    load = partial(
-        _example, files, targets,
-        partial(load_img, color_mode=color_mode, target_size=size, interpolation=interpolation,
-                keep_aspect_ratio=crop_to_aspect_ratio),
-        layout(data_format),
-    )  # fmt: skip
+    form = "crop" if crop_to_aspect_ratio else "pad" if pad_to_aspect_ratio else "stretch"
+
+    def picture(file: Path) -> Image:
+        return resized(load_img(file, color_mode), size, interpolation, form)
+
+    load = partial(_example, files, targets, picture, layout(data_format))
     order = ordered_rows(len(files), shuffle and validation_split is not None, seed)
     border = len(files) - int(len(files) * (validation_split or 0))
 

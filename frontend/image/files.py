@@ -44,9 +44,7 @@ def load_img(
     if color_mode not in _MODES:
         raise ArgumentError("no such color_mode", received=repr(color_mode),
                             expected=", ".join(_MODES))  # fmt: skip
-    if interpolation not in _METHODS:
-        raise ArgumentError("no such interpolation", received=repr(interpolation),
-                            expected=", ".join(_METHODS))  # fmt: skip
+    check_method(interpolation)
     try:
         with pillow.open(path) as file:
             image = _in_mode(file, _MODES[color_mode])
@@ -55,8 +53,34 @@ def load_img(
     if target_size is None:
         return image
     height, width = (int(n) for n in target_size)
-    box = _middle(image.size, width / height) if keep_aspect_ratio else None
-    return image.resize((width, height), pillow.Resampling[_METHODS[interpolation]], box)
+    form = "crop" if keep_aspect_ratio else "stretch"
+    return resized(image, (height, width), interpolation, form)
+
+
+def resized(image: Image, size: tuple[int, int], interpolation: str, form: str) -> Image:
+    """A picture of another size (height, width).
+
+    `form` says how it comes to the form of that size: stretch it, crop it to the largest part in
+    the middle, or pad it with black.
+    """
+    pillow, (height, width) = _loaded(), size
+    method = pillow.Resampling[_METHODS[interpolation]]
+    if form != "pad":
+        box = _middle(image.size, width / height) if form == "crop" else None
+        return image.resize((width, height), method, box)
+    scale = min(width / image.width, height / image.height)
+    inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    whole = pillow.new(image.mode, (width, height))
+    whole.paste(image.resize(inner, method), ((width - inner[0]) // 2, (height - inner[1]) // 2))
+    return whole
+
+
+def check_method(interpolation: str) -> None:
+    """ArgumentError for an interpolation that Pillow has not."""
+    if interpolation not in _METHODS:
+        raise ArgumentError(
+            "no such interpolation", received=repr(interpolation), expected=", ".join(_METHODS)
+        )
 
 
 def img_to_array(

@@ -100,7 +100,6 @@ def test_unknown_names_say_what_is_near(tf, path):
         ("layers", "keras.layers"),
         ("Session", "compat.v1"),
         ("keras.applications.VGG16", "weights"),
-        ("keras.preprocessing.image.ImageDataGenerator", "layers"),
     ],
 )
 def test_names_that_are_left_out_say_what_to_do(tf, path, instead):

@@ -139,6 +139,25 @@ def test_kinds_of_labels(folder):
         labels(labels=[1])
 
 
+def test_forms_of_pictures(tmp_path):
+    (tmp_path / "a").mkdir()
+    wide = np.zeros((2, 8, 3))
+    wide[:, 3:5] = 255
+    save_img(tmp_path / "a" / "a.png", wide, scale=False)
+
+    def one(**options):
+        data = image_dataset_from_directory(tmp_path, image_size=(4, 4), labels=None, **options)
+        return next(iter(data))[0, :, :, 0]
+
+    assert one(interpolation="nearest").sum() == 4 * 255
+    assert np.all(one(crop_to_aspect_ratio=True, interpolation="nearest") == 255)
+    padded = one(pad_to_aspect_ratio=True, interpolation="box")
+    assert padded[0].tolist() == padded[3].tolist() == [0, 0, 0, 0]
+    assert padded[1].tolist() == [0, 128, 128, 0]
+    with pytest.raises(ArgumentError, match="no such interpolation"):
+        one(interpolation="x")
+
+
 def test_subsets(folder):
     options = {"validation_split": 0.3, "seed": 4, "image_size": (2, 2)}
     both = image_dataset_from_directory(folder, subset="both", **options)
