@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from graphc.__main__ import main as command
+from graphc.frontend.compat import mode
 from graphc.frontend.datasets import mnist_like
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
@@ -51,6 +52,14 @@ EXPECTED = {
         ["--epochs", "1", "--limit", "20"],
         ["269,322", "mlp: ", "cnn: ", "lstm: ", "% of 20 test images"],
     ),
+    "first_model": (["--epochs", "20"], ["y = 1.8 x + 32", "100 degrees Celsius are"]),
+    "custom_layer": (
+        ["--epochs", "2"],
+        ["one call: (2, 5)", "another width: ", "33 weights", "again from its configuration: 5"],
+    ),
+    "custom_training_loop": (["--steps", "2"], ["by hand", "SGD, compiled", "us a step"]),
+    "three_apis": (["--images", "1"], ["sequential 1,626,442", "functional 1,626,442", "Subclass"]),
+    "regularisation": (["--epochs", "1"], ["none", "L1", "dropout", "batch norm"]),
     "mnist_cnn": (["--epochs", "1", "--limit", "20"], ["53,578", "validation accuracy"]),
     "augmentation": (
         ["--epochs", "1", "--limit", "20"],
@@ -69,7 +78,7 @@ def images(monkeypatch):
     assert mnist_like.load
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda p: p.stem)
 @pytest.mark.usefixtures("images")
 def test_example(path, monkeypatch, capsys, tmp_path):
     arguments, expected = EXPECTED[path.stem]
@@ -77,8 +86,12 @@ def test_example(path, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(sys, "argv", [str(path), *arguments])
     spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.main()
+    try:
+        spec.loader.exec_module(module)
+        module.main()
+    finally:
+        # Importing graphc.compat.tensorflow makes eager mode the standard of the process.
+        mode.stop()
     shown = "".join(capsys.readouterr())
     assert [text for text in expected if text not in shown] == []
 
