@@ -25,14 +25,19 @@ def find(kind: str, table: Mapping[str, T], name: str) -> T:
     """
     if (own := get_registered_object(name)) is not None:
         return cast(T, own)
-    if name in table:
-        return table[name]
-    plain = {_plain(known): value for known, value in table.items()}
-    if _plain(name) not in plain:
+    found = entry_of(table, name)
+    if found is None:
         raise UnknownNameError(
             f"no {kind} of that name", received=repr(name), expected=", ".join(table)
         )
-    return plain[_plain(name)]
+    return found
+
+
+def entry_of(table: Mapping[str, T], name: str) -> T | None:
+    """The entry of that name, if there is one."""
+    if name in table:
+        return table[name]
+    return {_plain(known): value for known, value in table.items()}.get(_plain(name))
 
 
 def resolve(

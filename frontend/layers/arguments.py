@@ -19,6 +19,8 @@ from graphc.frontend import activations
 from graphc.frontend.lookup import config_of, is_configurable
 
 Arguments = Mapping[str, object]
+# What every layer answers in `get_config`.
+COMMON = ("name", "trainable", "dtype")
 
 
 def arguments_of(kind: type, given: Sequence[object], named: Arguments) -> dict[str, object]:
@@ -40,6 +42,14 @@ def arguments_of(kind: type, given: Sequence[object], named: Arguments) -> dict[
         else:
             found[parameter.name] = value
     return found
+
+
+def taken_by(kind: type, config: Arguments) -> tuple[dict[str, object], dict[str, object]]:
+    """The config without those common arguments that `kind` does not take, and these."""
+    parameters = _signature(kind).parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    rest = {n for n in COMMON if n in config and n not in parameters and not open_ended}
+    return {n: v for n, v in config.items() if n not in rest}, {n: config[n] for n in rest}
 
 
 def plain(value: object, owner: str) -> object:

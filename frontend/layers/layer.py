@@ -30,7 +30,7 @@ from graphc.ops import convert
 from graphc.ops.leaf import placeholder
 from graphc.ops.variable import Variable, variable
 
-from .arguments import arguments_of, plain
+from .arguments import arguments_of, plain, taken_by
 from .calls import Call, Connection, only, remembered
 from .members import Holder, Rules, WeightRules, parts_of
 from .spec import BuildShape, InputSpec, LayerOptions, build_shape, check_input, check_options
@@ -254,8 +254,13 @@ class Layer(Holder):
 
     @classmethod
     def from_config(cls, config: Mapping[str, object]) -> Self:
-        """A layer from what `get_config` gave."""
-        return cls(**config)  # pyright: ignore[reportArgumentType]
+        """A layer from what `get_config` gave; name, trainable and dtype are set afterwards where
+        `__init__` does not take them."""
+        given, rest = taken_by(cls, config)
+        layer = cls(**given)  # pyright: ignore[reportArgumentType]
+        layer._name = cast("str | None", rest.get("name")) or layer._name
+        layer.trainable = bool(rest.get("trainable", layer.trainable))
+        return layer
 
     @property
     def input(self) -> Tree[Tensor]:

@@ -62,6 +62,10 @@ class Holder:
         """What configurations call the class of the layer."""
         return type(self).__name__
 
+    def names_in_files(self) -> dict[str, str]:
+        """Attributes that paths of weights call otherwise; "" leaves the name out."""
+        return {}
+
     @property
     def sublayers(self) -> list[Layer]:
         """The layers that attributes hold."""

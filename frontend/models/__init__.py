@@ -7,9 +7,10 @@ from graphc.frontend.saving.files import load_model, save_model
 
 from .description import model_from_json
 from .model import Model
+from .restored import Restored
 from .sequential import Sequential
 
 # A model may be a layer of another one, and files name it.
-KNOWN.update({"Functional": Model, "Model": Model, "Sequential": Sequential})
+KNOWN.update({"Functional": Model, "Model": Model, "Sequential": Sequential, "Restored": Restored})
 
 __all__ = ["Model", "Sequential", "load_model", "model_from_json", "save_model"]

@@ -161,6 +161,9 @@ class Model(Trained):
             name = cast("str | None", config.get("name"))
             return cls(inputs, outputs, name=name, trainable=bool(config.get("trainable", True)))
 
+    def names_in_files(self) -> dict[str, str]:
+        return {"wired_layers": "layers"}
+
     def name_of_kind(self) -> str:
         is_functional = type(self) is Model and self.wiring is not None
         return "Functional" if is_functional else super().name_of_kind()

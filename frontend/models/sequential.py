@@ -104,6 +104,9 @@ class Sequential(Model):
     def _wire(self) -> None:
         self.wire(self.chain[0], self.chain[-1])
 
+    def names_in_files(self) -> dict[str, str]:
+        return {"stack": "layers"}
+
     def get_config(self) -> dict[str, object]:
         return {
             "name": self.name,

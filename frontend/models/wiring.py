@@ -70,7 +70,7 @@ class Wiring:
                 expected=len(begin),
             )
         known: Known = dict(zip(begin, flat))
-        sizes = dict(pair for a, b in known.items() for pair in _sizes(a, b))
+        sizes = dict(pair for a, b in known.items() for pair in sizes_between(a, b))
         for step in self.steps:
             met(step.call.layer, step.run(known, sizes))
         return like(self.outputs, self.last.at(known, sizes))  # pyright: ignore
@@ -95,7 +95,7 @@ class Between:
             return [known[t] for t in self.tensors]
         region = with_sizes(self.graph, sizes)
         given = dict(zip(region.inputs, [known[t] for t in self.needed], strict=True))
-        return rewrite(region.outputs, _rebuilt, given)
+        return rewrite(region.outputs, rebuilt, given)
 
 
 @final
@@ -188,12 +188,12 @@ def _reached(tensors: Iterable[Tensor], stops: set[Tensor]) -> list[Tensor]:
     return list(found)
 
 
-def _rebuilt(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+def rebuilt(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
     """In eager mode what is built again is computed."""
     return None if "leaf" in node.op.traits else build(node.op, inputs, node.attrs)
 
 
-def _sizes(declared: Tensor, given: Tensor) -> Iterator[tuple[str, Size]]:
+def sizes_between(declared: Tensor, given: Tensor) -> Iterator[tuple[str, Size]]:
     """What the named sizes of an input are for a value of it."""
     if declared.ndim != given.ndim:
         raise ShapeError(

@@ -8,20 +8,28 @@ from typing import TYPE_CHECKING, cast
 from graphc.errors import DataError
 from graphc.frontend.effects import collecting_effects
 from graphc.frontend.layers.layer import inside_of_calls
+from graphc.frontend.layers.spec import build_shape
 from graphc.ir.mode import evaluating_with
 from graphc.ir.node import Tensor
-from graphc.ir.tree import Tree
+from graphc.ir.tree import Tree, tree_map
 from graphc.ops.leaf import placeholder
 
 from .objects import Json
 
 if TYPE_CHECKING:
     from graphc.frontend.layers.layer import Layer
+    from graphc.frontend.models.model import Model
 
 
-def form_of(layer: Layer) -> Json:
-    """The inputs of the layer's first call; None where it was never called."""
-    return cast(Json, layer.input_form)
+def form_of(model: Model) -> Json:
+    """What the model takes; None where it has no inputs yet and was never called."""
+    if model.wiring is not None:
+        return cast(Json, tree_map(_form, model.input))
+    return cast(Json, model.input_form)
+
+
+def _form(tensor: Tensor) -> Json:
+    return {"shape": list(build_shape(tensor.shape)), "dtype": tensor.dtype.name}
 
 
 def placeholders(form: Json) -> Tree[Tensor]:

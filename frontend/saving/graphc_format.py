@@ -12,18 +12,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from graphc.errors import DataError
+from graphc.errors import ArgumentError, DataError, NotSupportedError, UnknownNameError
 from graphc.frontend.training.trained import Trained
 
 from .archive import Archive, damage_of, damaged, open_archive, write_members
 from .assigning import assign
 from .atomic import write_atomically
 from .forms import build, form_of
-from .objects import Json, deserialize_keras_object, serialize_keras_object
+from .objects import Json, deserialize_keras_object, module_of, serialize_keras_object
 from .paths import weights_by_path
-from .registered import custom_object_scope
+from .registered import custom_object_scope, get_registered_name
 from .room import room_for
 from .tensors import decode, encode
+from .traced import describe, needs_code
 from .training import (
     optimizer_state,
     random_state,
@@ -45,7 +46,8 @@ def write(model: Model, path: Path) -> None:
     document: Document = {
         "format": FORMAT,
         "version": VERSION,
-        "model": serialize_keras_object(model),
+        "model": _description(model),
+        "traced": describe(model) if needs_code(model) else None,
         "form": form_of(model),
         "compile": serialize_keras_object(model.get_compile_config() or None),
         "optimizer": optimizer,
@@ -74,7 +76,7 @@ def read(
         weights = decode(archive.read("weights.safetensors"), path)
         state = decode(archive.read("state.safetensors"), path)
         with room_for(sum(a.nbytes for a in weights.values())):
-            model = model_of(document["model"])
+            model = _known_or_traced(document)
             if not model.built and document["form"] is not None:
                 build(model, document["form"])
         assign(weights_by_path(model), weights, path.name)
@@ -86,6 +88,33 @@ def read(
                 chosen = cast(Document, document["optimizer"])
                 restore_optimizer_state(model, chosen, state, path.name)
     return model
+
+
+def _description(model: Model) -> Json:
+    """The class and its arguments; models of the user may have arguments that have no form."""
+    try:
+        return serialize_keras_object(model)
+    except (ArgumentError, NotSupportedError):
+        if module_of(type(model)) is not None:
+            raise
+        return {"class_name": get_registered_name(type(model)), "config": None}
+
+
+def _known_or_traced(document: Document) -> Model:
+    """The model as its class, or as the graphs that the file holds where that is not known."""
+    try:
+        return model_of(document["model"])
+    except UnknownNameError:
+        traced = document.get("traced")
+        if not isinstance(traced, Mapping):
+            raise
+        config = {"name": _name(document["model"]), "description": traced}
+        return model_of({"module": "models", "class_name": "Restored", "config": config})
+
+
+def _name(description: Json) -> Json:
+    config = description.get("config") if isinstance(description, Mapping) else None
+    return config.get("name") if isinstance(config, Mapping) else None
 
 
 def model_of(description: Json) -> Model:

@@ -26,7 +26,7 @@ from graphc.frontend.dtype_policy import DTypePolicy, policy_of
 from graphc.frontend.layers.core import Lambda
 from graphc.frontend.layers.layer import Layer
 from graphc.frontend.layers.registry import KNOWN
-from graphc.frontend.lookup import Config, Configurable, is_configurable
+from graphc.frontend.lookup import Config, Configurable, entry_of, is_configurable
 from graphc.frontend.optimizers import schedules
 from graphc.frontend.seeds import SeedGenerator
 
@@ -256,7 +256,7 @@ def _class_of(name: str, config: Mapping[str, Json]) -> object:
             return own
     parts = str(config.get("module") or "").split(".")
     tables = [TABLES[p] for p in reversed(parts) if p in TABLES] or list(TABLES.values())
-    found = next((t[n] for t in tables for n in (name, name.lower()) if n in t), None)
+    found = next((f for f in (entry_of(t, name) for t in tables) if f is not None), None)
     if found is None:
         raise _unknown("class", str(registered or name))
     return found

@@ -1,8 +1,8 @@
 """What a model holds by path: `layers/dense_1/kernel`, `encoder/cell/bias`.
 
-A path is made of attribute names; a layer in a list is called like its class, with a number from
-the second on. So it depends on the structure alone, never on what else the process has made, and
-programs that make the same model in another process find the same paths.
+A path is made of attribute names and keys of dicts; a layer in a list is called like its class,
+with a number from the second on. So it depends on the structure alone, never on what else the
+process has made, and programs that make the same model in another process find the same paths.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from graphc.frontend.layers.layer import Layer
 
 Member = Variable | Holder | SeedGenerator | Memory
-# Attributes that hold the layers of models have one name in files.
-_LAYERS = {"wired_layers": "layers", "stack": "layers"}
 
 
 def weights_by_path(layer: Layer) -> dict[str, Variable]:
@@ -62,8 +60,9 @@ def _walk(layer: Holder) -> Iterator[tuple[str, Member]]:
 
 
 def _inside(path: str, layer: Holder, seen: set[Holder]) -> Iterator[tuple[str, Member]]:
+    names = layer.names_in_files()
     for name, value in held_by(layer).items():
-        own = f"{path}/{_LAYERS.get(name, name)}".removeprefix("/")
+        own = _joined(path, names.get(name, name))
         for place, member in _members(own, value):
             if not isinstance(member, Holder):
                 yield place, member
@@ -78,7 +77,8 @@ def _members(path: str, value: object) -> Iterator[tuple[str, Member]]:
     if isinstance(value, Variable | Holder | SeedGenerator | Memory):
         yield path, value
     elif isinstance(value, Mapping):
-        yield from _entries(path, list(value.values()))
+        for key, entry in value.items():
+            yield from _members(_joined(path, str(key)), entry)
     elif isinstance(value, tuple | list):
         yield from _entries(path, value)
 
@@ -91,6 +91,10 @@ def _entries(path: str, values: Sequence[object]) -> Iterator[tuple[str, Member]
         number = used[name]
         used[name] += 1
         yield from _members(f"{path}/{name}_{number}" if number else f"{path}/{name}", value)
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}/{name}".strip("/")
 
 
 def _kind(value: object) -> str:
