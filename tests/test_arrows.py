@@ -34,6 +34,7 @@ LATE = {
     "frontend/datasets/digits.py": {"sklearn"},
     "frontend/image/files.py": {"PIL"},
     "frontend/visualize/dot.py": {"graphviz"},
+    "frontend/saving/hdf5.py": {"h5py"},
     "backends/llvm_cpu/host.py": {"llvmlite"},
     "backends/llvm_cpu/late.py": {"program"},
 }

@@ -9,7 +9,7 @@ layers are graphs in the text that `graphc/ir/printer.py` writes. `wiring.py` re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 from graphc.errors import ArgumentError, DataError
@@ -30,6 +30,7 @@ from graphc.ir.tree import Tree, leaves, tree_map
 from graphc.ops.variable import Variable
 from graphc.passes.unify_sizes import with_sizes
 
+from .keras_operations import operation_of
 from .wiring import Between, Wiring
 
 TENSOR, OPERATION = "__keras_tensor__", "__operation__"
@@ -80,12 +81,11 @@ class _Writer:
             found = self.between(step.arguments)
             arguments = [self.value(a, found) for a in step.call.arguments]
             options = {n: self.value(a, found) for n, a in step.call.options.items()}
-            number = len(nodes) + first_call(step.call.layer)
+            self.places |= {t: [entry["name"], len(nodes), i] for t, i in step.results.items()}
             nodes.append({"args": arguments, "kwargs": options})
-            self.places |= {t: [entry["name"], number, i] for t, i in step.results.items()}
         last = self.between(wiring.last)
         inputs = tree_map(lambda t: self.places[t], wiring.inputs)
-        outputs = tree_map(lambda t: _place(last[t]), wiring.outputs)
+        outputs = tree_map(lambda t: self.end(last[t]), wiring.outputs)
         config: Table = {
             "layers": list(self.entries.values()),
             "input_layers": cast(Json, inputs),
@@ -139,6 +139,14 @@ class _Writer:
         place = {"shape": shape, "dtype": tensor.dtype.name, "keras_history": self.places[tensor]}
         return {"class_name": TENSOR, "config": cast(Table, place)}
 
+    def end(self, described: Table) -> Json:
+        """An output of the model."""
+        if described["class_name"] != TENSOR:
+            return described
+        name, number, output = cast("list[Json]", cast(Table, described["config"])["keras_history"])
+        owner = next(layer for layer, entry in self.entries.items() if entry["name"] == name)
+        return [name, cast(int, number) + first_call(owner), output]
+
     def value(self, value: object, known: Mapping[Tensor, Table]) -> Json:
         """An argument of a call as JSON."""
         if isinstance(value, Tensor):
@@ -150,13 +158,9 @@ class _Writer:
         return serialize_keras_object(value)
 
 
-def _place(described: Table) -> Json:
-    config = cast(Table, described["config"])
-    return config["keras_history"] if described["class_name"] == TENSOR else described
-
-
 def first_call(layer: Layer) -> int:
-    """The number of the first call of a layer; the call that made a model counts, as in Keras."""
+    """The number that Keras gives to the first call of a layer where it tells inputs and outputs of
+    a model: the call that made a nested model counts there."""
     return int(layer.name_of_kind() == "Functional")
 
 
@@ -169,7 +173,7 @@ class _Reader:
     def __init__(self, config: Table) -> None:
         self.config = config
         self.entries = cast(list[Table], config["layers"])
-        self.layers: dict[str, Layer] = {}
+        self.layers: dict[str, Callable[..., object]] = {}
         self.results: dict[tuple[str, int], list[Tensor]] = {}
 
     def tensors(self) -> tuple[Tree[Tensor], Tree[Tensor]]:
@@ -185,29 +189,48 @@ class _Reader:
     def begin(self, entry: Table) -> Iterator[tuple[str, int, Json]]:
         """Make the layer of an entry; its calls are still to come."""
         name = str(entry.get("name") or cast(Table, entry["config"])["name"])
-        made = deserialize_keras_object(entry)
-        if not isinstance(made, Layer) or name in self.layers:
-            raise DataError("a model is made of layers with different names", received=name)
+        if name in self.layers:
+            raise DataError("two layers of a model have one name", received=name)
+        made = operation_of(entry) or deserialize_keras_object(entry)
+        if not callable(made):
+            raise DataError("a model is made of layers", received=repr(made))
         self.layers[name] = made
         if isinstance(made, InputLayer):
             shape = made.declared_shape
             self.results[name, 0] = [Input(batch_shape=shape, dtype=made.dtype, name=made.name)]
             return
-        first = first_call(made)
         for number, node in enumerate(cast(list[Json], entry.get("inbound_nodes") or [])):
-            yield name, first + number, node
+            yield name, number, node
 
     def run(self, name: str, number: int, node: Json) -> bool:
         """Make a call, if all that it needs is there."""
-        arguments, options = _arguments(node)
+        arguments, options = self.arguments(node)
         if not all(self.has(place) for place in self.needs([arguments, options])):
             return False
         given = [self.value(a) for a in arguments]
         # What is None was not given; not all layers have these arguments.
         named = {n: self.value(v) for n, v in options.items() if v is not None}
-        result = self.layers[name](*given, **named)  # pyright: ignore[reportArgumentType]
-        self.results[name, number] = leaves(result)
+        result = self.layers[name](*given, **named)
+        self.results[name, number] = leaves(cast("Tree[Tensor]", result))
         return True
+
+    def arguments(self, node: Json) -> tuple[list[Json], Table]:
+        """What a call was given; Keras 2 wrote lists of [layer, call, output, options]."""
+        if isinstance(node, dict):
+            return cast(list[Json], node["args"]), cast(Table, node["kwargs"])
+        rows = cast("list[list[Json]]", [node] if _is_row(node) else node)
+        places = [self.inner(row[:3]) for row in rows]
+        tensors: list[Json] = [
+            {"class_name": TENSOR, "config": {"keras_history": place}} for place in places
+        ]
+        options = cast(Table, rows[0][3]) if len(rows[0]) > 3 else {}
+        return [tensors if len(tensors) > 1 else tensors[0]], options
+
+    def inner(self, place: list[Json]) -> list[Json]:
+        """A place as the ends of a model tell it, with calls counted from 0."""
+        layer = self.layers[str(place[0])]
+        first = first_call(layer) if isinstance(layer, Layer) else 0
+        return [place[0], cast(int, place[1]) - first, place[2]]
 
     def has(self, place: Sequence[Json]) -> bool:
         return (str(place[0]), place[1]) in self.results
@@ -266,18 +289,8 @@ class _Reader:
             return {n: self.tree(v) for n, v in value.items()}
         places = cast(list[Json], value)
         if len(places) == 3 and isinstance(places[0], str):
-            return self.at(places)
+            return self.at(self.inner(places))
         return [self.tree(v) for v in places]
-
-
-def _arguments(node: Json) -> tuple[list[Json], Table]:
-    """What a call was given; Keras 2 wrote lists of [layer, call, output, options]."""
-    if isinstance(node, dict):
-        return cast(list[Json], node["args"]), cast(Table, node["kwargs"])
-    rows = cast("list[list[Json]]", [node] if _is_row(node) else node)
-    tensors = [{"class_name": TENSOR, "config": {"keras_history": row[:3]}} for row in rows]
-    options = cast(Table, rows[0][3]) if len(rows[0]) > 3 else {}
-    return [cast(Json, tensors if len(tensors) > 1 else tensors[0])], options
 
 
 def _is_row(node: Json) -> bool:

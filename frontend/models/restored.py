@@ -11,6 +11,7 @@ from typing import Self, cast, final
 
 from graphc.errors import DataError, ModeError
 from graphc.frontend import effects
+from graphc.frontend.constraints import Constraint
 from graphc.frontend.layers.members import Memory
 from graphc.frontend.saving.objects import Json, deserialize_keras_object
 from graphc.frontend.saving.registered import custom_object_scope
@@ -81,7 +82,7 @@ class Restored(Model):
             name=path,
         )  # fmt: skip
         rule = deserialize_keras_object(told["constraint"])
-        weight.constraint = rule if callable(rule) else None
+        weight.constraint = cast("Constraint | None", rule)
         return weight
 
     def call(self, inputs: Tree[Tensor], training: bool = False) -> Tensor:

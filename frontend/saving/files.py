@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from graphc.errors import ArgumentError, DataError, ModeError
 
-from . import graphc_format
+from . import graphc_format, keras_format, keras_h5
 from .archive import open_archive
 from .assigning import assign
 from .atomic import write_atomically
@@ -18,8 +18,8 @@ from .tensors import decode, encode
 if TYPE_CHECKING:
     from graphc.frontend.models.model import Model
 
-MODELS = (".graphc",)
-WEIGHTS = (".safetensors",)
+MODELS = (".graphc", ".keras", ".h5", ".hdf5")
+WEIGHTS = (".safetensors", ".weights.h5")
 
 
 def save_model(model: Model, path: str | Path, overwrite: bool = True) -> None:
@@ -31,9 +31,15 @@ def save_model(model: Model, path: str | Path, overwrite: bool = True) -> None:
         DataError: the file cannot be written.
     """
     place = Path(path)
-    _suffix(place, MODELS)
+    suffix = _suffix(place, MODELS)
     _may_write(place, overwrite)
-    graphc_format.write(model, place)
+    match suffix:
+        case ".graphc":
+            graphc_format.write(model, place)
+        case ".keras":
+            keras_format.write(model, place)
+        case _:
+            keras_h5.write(model, place)
 
 
 def load_model(
@@ -53,21 +59,27 @@ def load_model(
         ArgumentError: a suffix that means no format.
     """
     place = Path(path)
-    _suffix(place, MODELS)
+    suffix = _suffix(place, MODELS)
     _must_exist(place)
-    return graphc_format.read(place, custom_objects, compile, random_state)
+    if suffix == ".graphc":
+        return graphc_format.read(place, custom_objects, compile, random_state)
+    read = keras_format.read if suffix == ".keras" else keras_h5.read
+    return read(place, custom_objects, compile)
 
 
 def save_weights(model: Model, path: str | Path, overwrite: bool = True) -> None:
     """Write the weights alone, by path."""
     place = Path(path)
-    _suffix(place, WEIGHTS)
+    suffix = _suffix(place, WEIGHTS)
     _may_write(place, overwrite)
     found = weights_by_path(model)
     if not found and not model.built:
         raise ModeError(
             f"{model.name} has no weights yet", fix="call the model once, or give an input_shape"
         )
+    if suffix == ".weights.h5":
+        keras_format.write_weights(model, place)
+        return
     content = encode({p: v.numpy() for p, v in found.items()})
     write_atomically(place, lambda file: file.write(content))
 
@@ -87,6 +99,12 @@ def load_weights(model: Model, path: str | Path, skip_mismatch: bool = False) ->
             f"{model.name} has no weights yet, since the shape of its input is not known",
             fix="call the model once on data, give an input_shape, or use model.build(shape)",
         )
+    if suffix in (".keras", ".weights.h5"):
+        keras_format.load_weights(model, place, skip_mismatch)
+        return
+    if suffix in (".h5", ".hdf5"):
+        keras_h5.load_weights(model, place, skip_mismatch)
+        return
     if suffix == ".graphc":
         with open_archive(place) as archive:
             content = archive.read("weights.safetensors")

@@ -85,7 +85,9 @@ def _part(
     used = [t for node in topological(targets) for t in node.outputs if isinstance(t, Variable)]
     if lost := [v.name for v in (*used, *updates) if v not in places]:
         raise _outside(lost)
-    stand_ins = {v: placeholder(v.shape, v.dtype, name=places[v]) for v in used}
+    stand_ins: dict[Tensor, Tensor] = {
+        v: placeholder(v.shape, v.dtype, name=places[v]) for v in used
+    }
     region = graph([*inputs, *stand_ins.values()], substitute(targets, stand_ins))
     return {
         "graph": show(region),

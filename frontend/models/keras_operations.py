@@ -1,0 +1,87 @@
+"""Operations between layers as Keras's files name them: `keras.src.ops.numpy`, `Multiply`.
+
+They become operations of tensors. What is set when an operation is made is in its config, what it
+is applied to in the arguments of its call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
+
+from graphc.errors import NotSupportedError
+from graphc.frontend.saving.objects import Json
+from graphc.ir.dim import Size
+from graphc.ir.node import Tensor
+from graphc.ops import activation, convert, elementwise, matmul, movement, reduce
+
+Operation = Callable[..., object]
+MODULE = "keras.src.ops."
+
+# fmt: off
+OPERATIONS: dict[str, Operation] = {
+    "Add": elementwise.add,               "Subtract": elementwise.sub,
+    "Multiply": elementwise.mul,          "Divide": elementwise.div,
+    "TrueDivide": elementwise.div,        "FloorDivide": elementwise.floor_divide,
+    "Mod": elementwise.remainder,         "Power": elementwise.pow,
+    "Maximum": elementwise.maximum,       "Minimum": elementwise.minimum,
+    "Negative": elementwise.neg,          "Absolute": elementwise.abs,
+    "Abs": elementwise.abs,               "Sign": elementwise.sign,
+    "Exp": elementwise.exp,               "Log": elementwise.log,
+    "Sqrt": elementwise.sqrt,             "Rsqrt": elementwise.rsqrt,
+    "Square": elementwise.square,         "Sin": elementwise.sin,
+    "Cos": elementwise.cos,               "Tanh": elementwise.tanh,
+    "Equal": elementwise.equal,           "NotEqual": elementwise.not_equal,
+    "Less": elementwise.less,             "LessEqual": elementwise.less_equal,
+    "Greater": elementwise.greater,       "GreaterEqual": elementwise.greater_equal,
+    "LogicalAnd": elementwise.logical_and, "LogicalOr": elementwise.logical_or,
+    "LogicalNot": elementwise.logical_not, "Where": elementwise.where,
+    "Matmul": matmul.matmul,
+    "Sum": reduce.sum,                    "Mean": reduce.mean,
+    "Max": reduce.max,                    "Min": reduce.min,
+    "Any": reduce.any,                    "All": reduce.all,
+    "ExpandDims": movement.expand_dims,   "Squeeze": movement.squeeze,
+    "Relu": activation.relu,              "Sigmoid": elementwise.sigmoid,
+    "Softmax": activation.softmax,        "Softplus": activation.softplus,
+    "Gelu": activation.gelu,              "Silu": activation.silu,
+    "Reshape": lambda x, newshape: movement.reshape(x, _sizes(x, newshape)),
+    "Transpose": lambda x, axes=None: movement.transpose(x, axes),
+    "Concatenate": lambda xs, axis=0: movement.concat(xs, axis),
+    "Stack": lambda x, axis=0: movement.stack(x, axis),
+    "Cast": lambda x, dtype: convert.cast(x, dtype),
+    "GetItem": lambda x, key: x[key if not isinstance(key, list) else tuple(key)],
+}
+# fmt: on
+# What configs have besides arguments.
+_NO_ARGUMENTS = {"name", "trainable", "dtype"}
+
+
+def operation_of(entry: Mapping[str, Json]) -> Operation | None:
+    """The function of an entry that describes an operation; None for a layer.
+
+    Raises:
+        NotSupportedError: an operation that is not in the table.
+    """
+    if not str(entry.get("module")).startswith(MODULE):
+        return None
+    name = str(entry["class_name"])
+    if name not in OPERATIONS:
+        raise NotSupportedError(
+            "the file has an operation between layers that is not read",
+            received=name,
+            expected=", ".join(OPERATIONS),
+            fix="make it a layer in Keras, and save the model again",
+        )
+    config = cast("Mapping[str, Json]", entry.get("config") or {})
+    kept = _NO_ARGUMENTS if name != "Cast" else {"name"}
+    fixed = {n: v for n, v in config.items() if n not in kept and v is not None}
+
+    def apply(*given: object, **named: object) -> object:
+        return OPERATIONS[name](*given, **{**fixed, **named})
+
+    return apply
+
+
+def _sizes(x: Tensor, shape: Sequence[int | None]) -> list[Size]:
+    """A shape with the size of the batch in the place of the first unknown one."""
+    return [x.shape[i] if s is None else s for i, s in enumerate(shape)]
