@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from graphc.errors import NotSupportedError
+from graphc.frontend.layers.registry import KNOWN
 from graphc.frontend.saving.objects import Json
 from graphc.ir.dim import Size
 from graphc.ir.node import Tensor
@@ -62,9 +63,9 @@ def operation_of(entry: Mapping[str, Json]) -> Operation | None:
     Raises:
         NotSupportedError: an operation that is not in the table.
     """
-    if not str(entry.get("module")).startswith(MODULE):
-        return None
     name = str(entry["class_name"])
+    if not _is_operation(name, entry):
+        return None
     if name not in OPERATIONS:
         raise NotSupportedError(
             "the file has an operation between layers that is not read",
@@ -80,6 +81,17 @@ def operation_of(entry: Mapping[str, Json]) -> Operation | None:
         return OPERATIONS[name](*given, **{**fixed, **named})
 
     return apply
+
+
+def _is_operation(name: str, entry: Mapping[str, Json]) -> bool:
+    """Whether an entry is no layer. Where no module is told, layers of that name take one list."""
+    if "module" in entry:
+        return str(entry["module"]).startswith(MODULE)
+    calls = entry.get("inbound_nodes")
+    first = calls[0] if isinstance(calls, list) and calls else None
+    arguments = first.get("args") if isinstance(first, Mapping) else None
+    several = isinstance(arguments, list) and len(arguments) > 1
+    return name in OPERATIONS and (name not in KNOWN or several)
 
 
 def _sizes(x: Tensor, shape: Sequence[int | None]) -> list[Size]:

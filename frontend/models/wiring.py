@@ -19,6 +19,7 @@ from graphc.ir.graph import Graph, graph, rewrite, substitute
 from graphc.ir.mode import build
 from graphc.ir.node import Node, Tensor
 from graphc.ir.tree import Tree, leaves, like
+from graphc.ops import convert
 from graphc.ops.leaf import placeholder, placeholder_op
 from graphc.passes.unify_sizes import with_sizes
 
@@ -69,7 +70,7 @@ class Wiring:
                 received=len(flat),
                 expected=len(begin),
             )
-        known: Known = dict(zip(begin, flat))
+        known: Known = {a: _in_dtype_of(a, b) for a, b in zip(begin, flat)}
         sizes = dict(pair for a, b in known.items() for pair in sizes_between(a, b))
         for step in self.steps:
             met(step.call.layer, step.run(known, sizes))
@@ -191,6 +192,12 @@ def _reached(tensors: Iterable[Tensor], stops: set[Tensor]) -> list[Tensor]:
 def rebuilt(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
     """In eager mode what is built again is computed."""
     return None if "leaf" in node.op.traits else build(node.op, inputs, node.attrs)
+
+
+def _in_dtype_of(declared: Tensor, given: Tensor) -> Tensor:
+    """A value as numbers of the kind that its input declares; floats stay as they are."""
+    both = declared.dtype.is_float and given.dtype.is_float
+    return given if both else convert.cast(given, declared.dtype)
 
 
 def sizes_between(declared: Tensor, given: Tensor) -> Iterator[tuple[str, Size]]:

@@ -30,6 +30,14 @@ UNUSED: dict[str, Json] = {
     "input_length": None,
 }
 # fmt: on
+# Arguments of layers here that Keras's do not take.
+LACKING = {
+    "LeakyReLU": ["alpha"],
+    "Cropping1D": ["data_format"],
+    "SpatialDropout1D": ["trainable", "data_format"],
+    "SpatialDropout2D": ["trainable"],
+    "SpatialDropout3D": ["trainable"],
+}
 # Arguments that say nothing about what is computed.
 IGNORED = {"implementation", "jit_compile", "is_legacy_optimizer", "shared_object_id"}
 # Where the objects of an argument come from, by the end of its name.
@@ -119,7 +127,7 @@ def to_keras(value: Json, name: str = "") -> Json:
             "Keras has no such layer", received=kind, fix="save the model as .graphc"
         )
     given = value["config"]
-    config = _optimizer(kind, dict(given)) if isinstance(given, Mapping) else given
+    config = _keras_arguments(kind, dict(given)) if isinstance(given, Mapping) else given
     changed = {n: to_keras(v, n) for n, v in {**value, "config": config}.items()}
     return {**changed, **_origin(kind, value, name)}
 
@@ -142,6 +150,33 @@ def _origin(kind: str, value: Mapping[str, Json], name: str) -> Table:
 
 def _table_of(kind: str) -> str | None:
     return next((module for module, table in TABLES.items() if kind in table), None)
+
+
+def _keras_arguments(kind: str, config: Table) -> Table:
+    """The arguments of one object without those that Keras's class does not take."""
+    for name in ("input_shape", *LACKING.get(kind, ())):
+        config.pop(name, None)
+    if kind == "Sequential":
+        return _with_input(config)
+    if kind in ("ZeroPadding1D", "Cropping1D"):
+        # Both ends of one axis, without a list of axes around.
+        config = {n: v[0] if n in ("padding", "cropping") else v for n, v in config.items()}  # pyright: ignore
+    return _optimizer(kind, config)
+
+
+def _with_input(config: Table) -> Table:
+    """The arguments of a list of layers, which begins with a declaration of the input."""
+    dtype, shape, layers = (
+        config.pop("dtype", None),
+        config.get("build_input_shape"),
+        config["layers"],
+    )
+    first = layers[0] if isinstance(layers, list) and layers else None
+    if shape is None or (is_description(first) and first["class_name"] == "InputLayer"):
+        return config
+    begin = {"batch_shape": shape, "dtype": dtype, "name": "input_layer"}
+    told: Json = {"class_name": "InputLayer", "config": begin}
+    return {**config, "layers": [told, *cast(list[Json], layers)]}
 
 
 def _optimizer(kind: str, config: Table) -> Table:

@@ -87,13 +87,19 @@ def read(path: Path, custom_objects: Mapping[str, object] | None, compiled: bool
             content = decode(archive.read(WEIGHTS), path)
         if not isinstance(config, dict):
             raise damaged(path, "config.json describes no model")
-        told = from_keras(config.pop("compile_config", None))
+        told = compile_arguments(config.pop("compile_config", None))
         model = built(from_keras(config), content)
         assign(places(model), weights_of(content, model), path.name)
         if compiled and told:
-            model.compile_from_config(cast("Mapping[str, object]", told))
+            model.compile_from_config(told)
             restore_optimizer(model, content, path)
     return model
+
+
+def compile_arguments(told: Json) -> dict[str, Json]:
+    """What the model was compiled with, without what was left out."""
+    given = from_keras(told)
+    return {n: v for n, v in given.items() if v is not None} if isinstance(given, Mapping) else {}
 
 
 def built(config: Json, content: Content) -> Model:

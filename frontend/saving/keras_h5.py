@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from graphc.errors import DataError
+from graphc.frontend import losses
+from graphc.frontend.lookup import config_of
 from graphc.ops.variable import Variable
 
 from .archive import damage_of, damaged
@@ -21,7 +23,7 @@ from .assigning import assign
 from .atomic import write_atomically
 from .hdf5 import Attribute, Content, decode, encode, listed
 from .keras_configs import from_keras, to_keras
-from .keras_format import KERAS, built, describe
+from .keras_format import KERAS, built, compile_arguments, describe
 from .keras_layout import widened
 from .objects import Json, serialize_keras_object
 from .registered import custom_object_scope
@@ -45,6 +47,9 @@ def write(model: Model, path: Path) -> None:
     content.attributes[""] = attributes
     told, optimizer = model.get_compile_config(), model.optimizer
     if told and optimizer is not None:
+        # Keras does not find the short names of losses in this format.
+        loss = told["loss"]
+        told["loss"] = config_of(losses.as_loss(loss)) if isinstance(loss, str) else loss
         chosen = dict(cast("Mapping[str, Json]", to_keras(serialize_keras_object(told))))
         rest = {"loss_weights": None, "weighted_metrics": None, **chosen}
         rest["optimizer_config"] = rest.pop("optimizer")
@@ -138,7 +143,7 @@ def _values(content: Content, group: str) -> list[np.ndarray]:
 
 
 def _compile(model: Model, told: Json, content: Content, path: Path) -> None:
-    found = dict(cast("Mapping[str, Json]", from_keras(told)))
+    found = compile_arguments(told)
     found["optimizer"] = found.pop("optimizer_config", None)
     model.compile_from_config(found)
     optimizer = model.optimizer

@@ -125,7 +125,7 @@ def ours(text: str) -> gx.Model:
 
 def values_of(model: gx.Model) -> list[np.ndarray]:
     return [
-        DRAW.integers(0, 7, (3, *t.shape[1:])) if t.dtype.is_integer
+        DRAW.integers(1, 7, (3, *t.shape[1:])) if t.dtype.is_integer
         else DRAW.normal(size=(3, *t.shape[1:])).astype(np.float32)
         for t in model.inputs
     ]  # fmt: skip
@@ -224,11 +224,11 @@ def test_training_that_keras_began(optimizer, suffix, tmp_path):
     close(model.get_weights(), expected)
 
 
-@FORMATS
+# Keras 3.15 does not go on from its own .h5: its optimizer is built for no weights there.
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_training_that_keras_ends(optimizer, suffix, tmp_path):
+def test_training_that_keras_ends(optimizer, tmp_path):
     x, y = DRAW.normal(size=(8, 3)).astype(np.float32), DRAW.normal(size=(8, 1)).astype(np.float32)
-    path = str(tmp_path / f"model{suffix}")
+    path = str(tmp_path / "model.keras")
     model = gx.Sequential([layers.Dense(4, "tanh", input_shape=(3,)), layers.Dense(1)])
     model.compile(eval(optimizer, vars(gx.optimizers)), "mse", metrics=["mae"])
     for _ in range(3):
