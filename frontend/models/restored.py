@@ -103,8 +103,8 @@ class Restored(Model):
 
     @property
     def losses(self) -> list[Tensor]:
-        """The penalties of regularized weights, one each."""
-        return self._run(self.penalties, [])
+        """The penalties of regularized weights; in a step also what was added so far."""
+        return [*self._run(self.penalties, []), *super().losses]
 
     def _run(self, part: Part, inputs: Sequence[Tensor]) -> list[Tensor]:
         """The outputs of a graph for these inputs and the present variables."""

@@ -63,7 +63,7 @@ class Words(gx.Model):
 
 def trained() -> Net:
     model = Net()
-    model.compile(gx.optimizers.SGD(0.05, momentum=0.9), "mse")
+    model.compile(gx.optimizers.SGD(0.01, momentum=0.9), "mse")
     model.fit(X, Y, 4, 2, verbose=0, seed=1)
     return model
 
@@ -89,11 +89,13 @@ def test_without_the_class_it_predicts_and_trains_the_same(tmp_path):
             model.predict(X[:count], verbose=0), again.predict(X[:count], verbose=0)
         )
     np.testing.assert_array_equal(model(X).numpy(), again(X).numpy())
-    for one in (model, again):
-        one.fit(X, Y, 5, 3, verbose=0, seed=7)
+    for _ in range(2):
+        np.testing.assert_allclose(
+            model.train_on_batch(X, Y), again.train_on_batch(X, Y), rtol=1e-5
+        )
     for path, weight in weights_by_path(again).items():
         np.testing.assert_allclose(
-            weight.numpy(), weights_by_path(model)[path].numpy(), rtol=1e-5, atol=1e-7
+            weight.numpy(), weights_by_path(model)[path].numpy(), rtol=1e-4, atol=1e-6
         )
     assert again.weights[0].constraint is None
     assert weights_by_path(again)["parts/gate/w"].constraint is not None
