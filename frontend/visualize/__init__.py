@@ -12,9 +12,11 @@ from .networks import feature_model
 from .receptive import receptive_field
 from .regions import grad_cam, occlusion
 from .transfer import gram_matrix, style_transfer
+from .units import dead_units
 
 __all__ = [
     "activation_maximization",
+    "dead_units",
     "deep_dream",
     "feature_model",
     "grad_cam",

@@ -20,6 +20,7 @@ from graphc.frontend.layers import (
 from graphc.frontend.models import Model, Sequential
 from graphc.frontend.visualize import (
     activation_maximization,
+    dead_units,
     deep_dream,
     feature_model,
     grad_cam,
@@ -232,6 +233,21 @@ def test_receptive_field_of_pooling_and_edges() -> None:
     assert corner.strength[10:].max() == 0
     with pytest.raises(ShapeError, match="no such place"):
         receptive_field(model, 2, place=(10, 0))
+
+
+def test_dead_units() -> None:
+    model = Sequential([
+        Conv2D(3, 3, activation="relu", input_shape=(5, 5, 1), name="maps"), Flatten(),
+        Dense(4, name="linear"), Activation("relu", name="relu"), Dense(2, name="end"),
+    ])  # fmt: skip
+    kernel, bias, *rest = model.get_weights()
+    bias[1] = -100.0
+    rest[1][:] = [1e4, -1e4, 1e4, -1e4]
+    model.set_weights([np.abs(kernel), bias, *rest])
+    images = RANDOM.random((4, 5, 5, 1)) + 0.1
+    found = dead_units(model, images)
+    assert found == pytest.approx({"maps": 1 / 3, "linear": 0, "relu": 0.5, "end": 0})
+    assert dead_units(Sequential([Flatten(input_shape=(2, 2))]), np.ones((1, 2, 2))) == {}
 
 
 # ---------------------------------------------------------------------------- ascent
