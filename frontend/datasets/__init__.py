@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import cifar10, cifar100, digits, fashion_mnist, mnist
+from . import cifar10, cifar100, digits, fashion_mnist, mnist, synthetic
 
-__all__ = ["cifar10", "cifar100", "digits", "fashion_mnist", "mnist"]
+__all__ = ["cifar10", "cifar100", "digits", "fashion_mnist", "mnist", "synthetic"]

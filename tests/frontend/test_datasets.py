@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from graphc.errors import ArgumentError, DataError
-from graphc.frontend.datasets import cifar10, cifar100, digits, files, mnist, mnist_like
+from graphc.frontend.datasets import cifar10, cifar100, digits, files, mnist, mnist_like, synthetic
 from graphc.frontend.datasets.idx import read_idx
 from graphc.frontend.utils import get_file, to_categorical
 from graphc.knobs import settings
@@ -267,3 +267,18 @@ def test_archives_are_unpacked_inside_their_folder(tmp_path):
         get_file("b.tar", (tmp_path / "b.tar").as_uri(), extract=True, cache_dir=tmp_path)
     assert {p.name for p in (tmp_path / "datasets").glob("*b.tar*")} == {"b.tar", "b.tar.lock"}
     assert list(tmp_path.rglob("outside")) == []
+
+
+def test_made_up_images():
+    (x, y), (x_test, y_test) = synthetic.load_data((10, 7, 1), 3, train=50, test=20, seed=4)
+    assert (x.shape, x_test.shape, y_test.shape) == ((50, 10, 7, 1), (20, 10, 7, 1), (20, 1))
+    assert set(y[:, 0]) == {0, 1, 2}
+    again = synthetic.load_data((10, 7, 1), 3, train=50, test=20, seed=4)
+    assert np.array_equal(again[0][0], x)
+    means = np.stack([x[y[:, 0] == c].mean(0) for c in range(3)])
+    distance = np.abs(x_test[:, None] - means).sum((2, 3, 4))
+    assert np.array_equal(distance.argmin(1), y_test[:, 0])
+    large = synthetic.load_data(train=1, test=1)[0]
+    assert (large[0].shape, large[1].max() < 1000) == ((1, 224, 224, 3), True)
+    with pytest.raises(ArgumentError, match="made-up images"):
+        synthetic.load_data((10, 7, 1), 0)
