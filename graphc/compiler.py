@@ -119,7 +119,7 @@ class Function:
 
         >>> from graphc.ops import leaf
         >>> x = leaf.placeholder((None, 3), name="x")
-        >>> function(x, x + x).memory((1000, 3)).results
+        >>> function(x, x + x, target="llvm_cpu").memory((1000, 3)).results
         12000
 
         Raises:

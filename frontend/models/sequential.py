@@ -81,7 +81,8 @@ class Sequential(Model):
     def build(self, input_shape: BuildShape) -> None:
         """Build all layers for inputs of this shape, in the model's dtype."""
         self.declared_shape = input_shape
-        self.chain = [Input(input_shape[1:], input_shape[0], self.dtype)]
+        declared = next((x.name for x in self.stack if isinstance(x, InputLayer)), None)
+        self.chain = [Input(input_shape[1:], input_shape[0], self.dtype, declared)]
         for layer in self.layers:
             self._extend(layer)
         self._wire()
