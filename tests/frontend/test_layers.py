@@ -169,7 +169,8 @@ def test_a_layer_of_layers():
     assert block.weights == []
     assert np.array_equal(block([[1.0, 2.0]], training=True).numpy(), [[1, 1, 1]])
     names = [w.name for w in block.weights]
-    assert names == ["first/kernel", "first/bias", "last/kernel", "last/bias", "block/bonus"]
+    inner = ["first/kernel", "first/bias", "last/kernel", "last/bias"]
+    assert names == [*inner, f"{block.name}/bonus"]
     block.parts[0].trainable = False
     assert [w.name for w in block.non_trainable_weights] == names[:2]
     assert [w.name for w in block.trainable_weights] == names[2:]
