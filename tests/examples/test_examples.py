@@ -23,6 +23,10 @@ EXPECTED = {
         [],
         ["at 3: 6.0 2.0", "simplified:  2 * x  2", "eagerly: 6.0 2.0", "H v = [ 6.  1. 18.]"],
     ),
+    "saving": (
+        ["--epochs", "1", "--examples", "16", "--out", "saved"],
+        ["same bits: True", "by themselves: True", "as Restored, equal: True", "is a Regressor"],
+    ),
     "see_the_passes": ([], ["log(exp(x) / y) = x - log(y)", "x * 1 = x"]),
     "static_versus_eager": (
         ["--images", "4", "--steps", "1"],
