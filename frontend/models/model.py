@@ -12,7 +12,7 @@ from graphc.frontend.layers.calls import call_of
 from graphc.frontend.layers.layer import Layer
 from graphc.frontend.layers.spec import LayerOptions, build_shape
 from graphc.frontend.naming import unique_name
-from graphc.frontend.saving import files
+from graphc.frontend.saving import files, graphc_format
 from graphc.frontend.saving.objects import serialize_keras_object
 from graphc.frontend.saving.registered import custom_object_scope
 from graphc.frontend.training.trained import Trained
@@ -139,6 +139,10 @@ class Model(Trained):
     def load_weights(self, path: str | Path, skip_mismatch: bool = False) -> None:
         """Take the weights of a file; with `skip_mismatch` those that fit."""
         files.load_weights(self, path, skip_mismatch)
+
+    def restore_training(self, path: str | Path) -> None:
+        """Take weights, the optimizer's state and random counters of a `.graphc` file."""
+        graphc_format.restore(self, Path(path))
 
     def to_json(self, indent: int | None = None) -> str:
         """The architecture as text, without weights; `models.model_from_json` reads it."""

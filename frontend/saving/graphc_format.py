@@ -117,6 +117,24 @@ def _name(description: Json) -> Json:
     return config.get("name") if isinstance(config, Mapping) else None
 
 
+def restore(model: Model, path: Path) -> None:
+    """Give a model that is built and compiled all that training had changed when it was written.
+
+    Raises:
+        DataError: a damaged file, or one of another model.
+    """
+    with open_archive(path) as archive, damage_of(path):
+        document = read_document(archive)
+        weights = decode(archive.read("weights.safetensors"), path)
+        state = decode(archive.read("state.safetensors"), path)
+        assign(weights_by_path(model), weights, path.name)
+        random = cast(Document, document["random"])
+        restore_random_state(model, random, state, path.name, whole_process=False)
+        if document["optimizer"] is not None and model.optimizer is not None:
+            chosen = cast(Document, document["optimizer"])
+            restore_optimizer_state(model, chosen, state, path.name)
+
+
 def model_of(description: Json) -> Model:
     """The model of a description, with weights that are still to be filled."""
     found = deserialize_keras_object(description)

@@ -62,6 +62,8 @@ class Trainer:
     arguments: Mapping[str, object] = field(default_factory=dict)
     # What callbacks ask to end after the present batch: train, test or predict.
     stopped: set[str] = field(default_factory=set)
+    # The epoch at which a callback lets training begin.
+    resumes_at: int = 0
     # The inputs that the model was last prepared for, without rows.
     form: Arrays = None
     _steps: dict[object, Run] = field(default_factory=dict)
@@ -72,8 +74,9 @@ class Trainer:
         """Train for some epochs; callbacks see the numbers of each, those of validation as val_."""
         numbers: Logs = {}
         self.stopped.clear()
+        self.resumes_at = 0
         callbacks.on_train_begin()
-        for epoch in range(plan.initial_epoch, plan.epochs):
+        for epoch in range(max(plan.initial_epoch, self.resumes_at), plan.epochs):
             callbacks.on_epoch_begin(epoch)
             trained = self._measured("train", data, callbacks, epoch)
             if trained is None:

@@ -64,6 +64,14 @@ EXPECTED = {
     "custom_training_loop": (["--steps", "2"], ["by hand", "SGD, compiled", "us a step"]),
     "three_apis": (["--images", "1"], ["sequential 1,626,442", "functional 1,626,442", "Subclass"]),
     "regularisation": (["--epochs", "1"], ["none", "L1", "dropout", "batch norm"]),
+    "callbacks": (
+        ["--epochs", "2", "--limit", "40"],
+        [
+            "2 epochs; the lowest val_loss is",
+            "epoch,accuracy,learning_rate,loss,norm,val_accuracy",
+            "from the file: loss",
+        ],
+    ),
     "mnist_cnn": (["--epochs", "1", "--limit", "20"], ["53,578", "validation accuracy"]),
     "augmentation": (
         ["--epochs", "1", "--limit", "20"],

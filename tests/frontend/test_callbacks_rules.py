@@ -7,9 +7,10 @@ import csv
 import numpy as np
 import pytest
 
-from graphc.errors import ArgumentError, ModeError, NumericError, UnknownNameError
+from graphc.errors import ArgumentError, DataError, ModeError, NumericError, UnknownNameError
 from graphc.frontend import seeds
 from graphc.frontend.callbacks import (
+    BackupAndRestore,
     Callback,
     CSVLogger,
     EarlyStopping,
@@ -21,7 +22,7 @@ from graphc.frontend.callbacks import (
 )
 from graphc.frontend.layers import Dense
 from graphc.frontend.models import Sequential
-from graphc.frontend.optimizers import SGD
+from graphc.frontend.optimizers import SGD, Adam
 from graphc.frontend.optimizers.schedules import ExponentialDecay
 
 RNG = np.random.default_rng(0)
@@ -283,6 +284,58 @@ def test_wrong_save_freq(often):
 def test_a_name_with_a_number_that_is_not_there():
     with pytest.raises(UnknownNameError, match="val_loss"):
         compiled().fit(X, Y, verbose=0, callbacks=[ModelCheckpoint("{val_loss}.graphc")])
+
+
+class Killed(Callback):
+    """Ends the program in an epoch, the first time."""
+
+    def __init__(self, epoch):
+        self.epoch, self.epochs = epoch, []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epochs.append(epoch)
+        if epoch == self.epoch:
+            self.epoch = None
+            raise KeyboardInterrupt
+
+
+def test_training_goes_on_from_a_backup(tmp_path):
+    def run(*callbacks):
+        model = compiled()
+        model.compile(Adam(0.1), "mse")
+        model.fit(X, Y, 4, 5, 0, [*callbacks], seed=2)
+        return model.get_weights()
+
+    killed = Killed(3)
+    with pytest.raises(KeyboardInterrupt):
+        run(BackupAndRestore(tmp_path), killed)
+    assert len(list(tmp_path.iterdir())) == 1
+    assert same(run(BackupAndRestore(tmp_path), killed), run())
+    assert killed.epochs == [0, 1, 2, 3, 3, 4]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_backup(tmp_path):
+    def options(**more):
+        return {"epochs": 4, "verbose": 0, "callbacks": [BackupAndRestore(tmp_path, **more)]}
+
+    compiled().fit(X, Y, **options(double_checkpoint=True, delete_checkpoint=False))
+    _, new = sorted(tmp_path.iterdir())
+    new.write_bytes(b"no model")
+    history = compiled().fit(X, Y, **options(delete_checkpoint=False))
+    assert history.epoch == [3]
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"no model")
+    with pytest.raises(DataError):
+        compiled().fit(X, Y, **options())
+
+
+def test_backups_every_few_batches(tmp_path):
+    model = compiled()
+    backup = BackupAndRestore(tmp_path, save_freq=2, delete_checkpoint=False)
+    model.fit(X, Y, 2, 1, 0, [backup])
+    (path,) = tmp_path.iterdir()
+    assert path.name == "training-00000002-0.graphc"
 
 
 # ---------------------------------------------------------------------------- NaN
