@@ -18,7 +18,8 @@ def _gather(x: np.ndarray, index: np.ndarray, *, axis: int, batch_dims: int) -> 
     places = _inside(index, x.shape[axis])
     rows = _four(x, axis, batch_dims)
     batch = np.arange(rows.shape[0])[:, None]
-    found = rows[batch, places.reshape(rows.shape[0], -1)]
+    points = math.prod(index.shape[batch_dims:])
+    found = rows[batch, places.reshape(rows.shape[0], points)]
     shape = (*x.shape[:axis], *index.shape[batch_dims:], *x.shape[axis + 1 :])
     return found.swapaxes(1, 2).reshape(shape)
 

@@ -28,6 +28,15 @@ def test_take_counts_from_the_end_and_takes_nothing():
     np.testing.assert_array_equal(value(index.take(A, 2, 1)), A[:, 2])
 
 
+@pytest.mark.parametrize(
+    ("x_shape", "places", "wanted"),
+    [((0, 4), (0, 3), (0, 3)), ((2, 4), (2, 0), (2, 0)), ((2, 3, 0), (2, 5), (2, 5, 0))],
+)
+def test_gather_of_nothing(x_shape, places, wanted):
+    found = index.gather(np.zeros(x_shape, np.float32), np.zeros(places, np.int32), 1, 1)
+    assert value(found).shape == wanted
+
+
 @pytest.mark.parametrize(("axis", "batch_dims"), [(1, 1), (2, 1), (2, 2)])
 def test_gather_with_batch_axes(axis, batch_dims):
     places = np.abs(numbers((*A.shape[:batch_dims], 2), "int32")) % A.shape[axis]
