@@ -10,7 +10,9 @@ from typing import Self, Unpack, cast
 from graphc.errors import ArgumentError, ModeError, UnknownNameError
 from graphc.frontend.layers.calls import call_of
 from graphc.frontend.layers.layer import Layer
+from graphc.frontend.layers.registry import KNOWN
 from graphc.frontend.layers.spec import LayerOptions, build_shape
+from graphc.frontend.lookup import made
 from graphc.frontend.naming import unique_name
 from graphc.frontend.saving import files, graphc_format
 from graphc.frontend.saving.objects import serialize_keras_object
@@ -133,7 +135,7 @@ class Model(Trained):
         files.save_model(self, path, overwrite)
 
     def save_weights(self, path: str | Path, overwrite: bool = True) -> None:
-        """Write the weights alone: `.safetensors` or `.weights.h5`."""
+        """Write the weights alone: `.safetensors`, `.weights.h5` or `.h5`."""
         files.save_weights(self, path, overwrite)
 
     def load_weights(self, path: str | Path, skip_mismatch: bool = False) -> None:
@@ -158,7 +160,10 @@ class Model(Trained):
     def from_config(
         cls, config: Mapping[str, object], custom_objects: Mapping[str, object] | None = None
     ) -> Self:
+        """The model of a configuration; of a list of layers, where that is what it describes."""
         with custom_object_scope(custom_objects):
+            if cls is Model and "layers" in config and "input_layers" not in config:
+                return made(KNOWN["Sequential"], config)  # pyright: ignore[reportReturnType]
             if "input_layers" not in config or cls is not Model:
                 return super().from_config(config)
             inputs, outputs = functional.rebuild(config)

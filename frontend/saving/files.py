@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graphc.frontend.models.model import Model
 
 MODELS = (".graphc", ".keras", ".h5", ".hdf5")
-WEIGHTS = (".safetensors", ".weights.h5")
+WEIGHTS = (".safetensors", ".weights.h5", ".h5", ".hdf5")
 
 
 def save_model(model: Model, path: str | Path, overwrite: bool = True) -> None:
@@ -79,6 +79,9 @@ def save_weights(model: Model, path: str | Path, overwrite: bool = True) -> None
         )
     if suffix == ".weights.h5":
         keras_format.write_weights(model, place)
+        return
+    if suffix in (".h5", ".hdf5"):
+        keras_h5.write_weights(model, place)
         return
     content = encode({p: v.numpy() for p, v in found.items()})
     write_atomically(place, lambda file: file.write(content))

@@ -63,6 +63,12 @@ def write(model: Model, path: Path) -> None:
     write_atomically(path, lambda file: file.write(data))
 
 
+def write_weights(model: Model, path: Path) -> None:
+    """Write the weights alone, as `load_weights` here and in Keras reads them."""
+    data = encode(_weights(model))
+    write_atomically(path, lambda file: file.write(data))
+
+
 def _weights(model: Model) -> Content:
     """The groups of all layers."""
     content = Content()
