@@ -168,7 +168,8 @@ class Model(Trained):
                 return super().from_config(config)
             inputs, outputs = functional.rebuild(config)
             name = cast("str | None", config.get("name"))
-            return cls(inputs, outputs, name=name, trainable=bool(config.get("trainable", True)))
+            found = cls(inputs, outputs, name=name, trainable=bool(config.get("trainable", True)))
+            return cast(Self, found)
 
     def names_in_files(self) -> dict[str, str]:
         return {"wired_layers": "layers"}
