@@ -1,4 +1,4 @@
-"""Settings of the library that Keras keeps in keras.config: the default float, and epsilon."""
+"""Settings of the library that Keras keeps in keras.config: the default float, epsilon, layout."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import final
 
 from graphc import dtypes
 from graphc.errors import ArgumentError
+from graphc.ops import window
 
 
 @final
@@ -14,6 +15,7 @@ from graphc.errors import ArgumentError
 class _Config:
     floatx: str = "float32"
     epsilon: float = 1e-7
+    image_data_format: str = "channels_last"
 
 
 _config = _Config()
@@ -47,3 +49,26 @@ def epsilon() -> float:
 def set_epsilon(value: float) -> None:
     """Set the small number."""
     _config.epsilon = float(value)
+
+
+def image_data_format() -> str:
+    """Where images have their channels, for layers that are not told; channels_last at first."""
+    return _config.image_data_format
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Set where images have their channels: "channels_last" or "channels_first".
+
+    Raises:
+        ArgumentError: another word.
+    """
+    _config.image_data_format = window.layout(data_format)
+
+
+def layout(data_format: str | None) -> str:
+    """The layout by name; the one that is set for None.
+
+    >>> layout(None), layout("channels_first")
+    ('channels_last', 'channels_first')
+    """
+    return window.layout(data_format or _config.image_data_format)

@@ -35,6 +35,7 @@ from .augmentation import (
     Resizing,
     Solarization,
 )
+from .batch_normalization import BatchNormalization
 from .borders import (
     Cropping1D,
     Cropping2D,
@@ -47,13 +48,30 @@ from .borders import (
     ZeroPadding3D,
 )
 from .convolution import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose
-from .core import Embedding, Lambda, Masking, Normalization, Rescaling
+from .core import Embedding, Lambda, Masking, Rescaling
+from .data_statistics import Normalization
 from .dense import Dense
 from .depthwise import DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D
 from .layer import Layer
-from .merging import Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract
+from .merging import (
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
 from .normalization import (
-    BatchNormalization,
     GroupNormalization,
     LayerNormalization,
     RMSNormalization,
@@ -101,6 +119,7 @@ from .regularization import (
 )
 from .shaping import Flatten, Identity, Input, InputLayer, Permute, RepeatVector, Reshape
 from .spec import InputSpec
+from .wrapper import Wrapper
 
 # Older and shorter names that are in use.
 Convolution1D = Conv1D
@@ -256,8 +275,17 @@ __all__ = [
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
+    "Wrapper",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
     "register",
+    "subtract",
 ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Unpack, final
 
-from graphc.errors import ArgumentError
+from graphc import dtypes
+from graphc.errors import ArgumentError, ShapeError
 from graphc.frontend import activations, constraints, initializers, regularizers
 from graphc.frontend.seeds import SeedGenerator
 from graphc.ir.node import Tensor
-from graphc.ops import activation, elementwise, random
+from graphc.ops import activation, convert, elementwise, random
+from graphc.ops.convert import broadcast_shapes
 
 from .layer import Layer
 from .spec import BuildShape, InputSpec, LayerOptions, known_size
@@ -126,18 +128,25 @@ class ELU(Pointwise):
 
 @final
 class Softmax(Pointwise):
-    """exp(x) / sum of exp(x) over an axis or several; a bool mask says which elements take part."""
+    """exp(x) / sum of exp(x) over an axis or several; 0 where a mask leaves an element out."""
 
     def __init__(self, axis: int | Sequence[int] = -1, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.axis = axis if isinstance(axis, int) else list(axis)
 
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        x = inputs
-        if mask is not None:
-            lowest = -3e4 if x.dtype.bits < 32 else -3e38
-            x = elementwise.where(mask, x, lowest)
-        return activation.softmax(x, self.axis)
+        if mask is None:
+            return activation.softmax(inputs, self.axis)
+        counts = convert.cast(mask, dtypes.bool_)
+        if broadcast_shapes(counts.shape, inputs.shape) != inputs.shape:
+            raise ShapeError(
+                f"the mask of {self.name} is broadcastable to its input",
+                received=counts.shape,
+                expected=inputs.shape,
+            )
+        lowest = -3e4 if inputs.dtype.bits < 32 else -3e38
+        y = activation.softmax(elementwise.where(counts, inputs, lowest), self.axis)
+        return elementwise.where(counts, y, 0)
 
 
 @final

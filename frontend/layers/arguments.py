@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import cast
+from typing import ClassVar, Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def arguments_of(kind: type, given: Sequence[object], named: Arguments) -> dict[
 
     What is wrong with a call is left to the call itself to say.
     """
-    signature = _signature(kind)
+    signature = signature_of(kind)
     try:
         bound = signature.bind(None, *given, **named)
     except TypeError:
@@ -46,7 +46,7 @@ def arguments_of(kind: type, given: Sequence[object], named: Arguments) -> dict[
 
 def taken_by(kind: type, config: Arguments) -> tuple[dict[str, object], dict[str, object]]:
     """The config without those common arguments that `kind` does not take, and these."""
-    parameters = _signature(kind).parameters
+    parameters = signature_of(kind).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     rest = {n for n in COMMON if n in config and n not in parameters and not open_ended}
     return {n: v for n, v in config.items() if n not in rest}, {n: config[n] for n in rest}
@@ -80,9 +80,29 @@ def plain(value: object, owner: str) -> object:
     )
 
 
+@runtime_checkable
+class WithUsual(Protocol):
+    """A class that says what the keywords are which its `__init__` takes as **options."""
+
+    usual: ClassVar[Mapping[str, object]]
+
+
 @cache
-def _signature(kind: type) -> inspect.Signature:
-    return inspect.signature(_initializer(kind))
+def signature_of(kind: type) -> inspect.Signature:
+    """The signature of `__init__`, with the keywords that a class lists in `usual`."""
+    plain = inspect.signature(_initializer(kind))
+    if not isinstance(kind, WithUsual):
+        return plain
+    found = list(plain.parameters.values())
+    rest = [p for p in found if p.kind is p.VAR_KEYWORD]
+    own = [p for p in found if p.kind is not p.VAR_KEYWORD]
+    named = {p.name for p in own}
+    more = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value)
+        for name, value in kind.usual.items()
+        if name not in named and rest
+    ]
+    return plain.replace(parameters=[*own, *more, *rest])
 
 
 def _initializer(kind: type) -> Callable[..., None]:

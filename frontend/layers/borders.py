@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Unpack, final
 
-from graphc.errors import ArgumentError, ShapeError
+from graphc.errors import ArgumentError, DTypeError, ShapeError
+from graphc.frontend.config import layout
 from graphc.ir.node import Tensor
 from graphc.ops import movement, resize
-from graphc.ops.window import Ints, layout, spatial_axes, spread
+from graphc.ops.window import Ints, spatial_axes, spread
 
 from .layer import Layer
 from .spec import InputSpec, LayerOptions
@@ -31,6 +32,8 @@ class SpatialBorder(Layer):
     ) -> None:
         super().__init__(**options)
         self.sides = _pairs(sides, self.rank, what)
+        # As Keras writes them: without a pair around the pair of the only axis.
+        self.given_sides: Sides = self.sides if self.rank > 1 else self.sides[0]
         self.data_format = layout(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
@@ -47,7 +50,7 @@ class AbstractZeroPadding(SpatialBorder):
         self, padding: Sides = 1, data_format: str | None = None, **options: Unpack[LayerOptions]
     ) -> None:
         super().__init__(padding, data_format, "padding", **options)
-        self.padding = self.sides
+        self.padding = self.given_sides
 
     def call(self, inputs: Tensor) -> Tensor:
         return movement.pad(inputs, self.per_axis(inputs.ndim))
@@ -90,7 +93,7 @@ class AbstractCropping(SpatialBorder):
     ) -> None:  # fmt: skip
         sides = self.default if cropping is None else cropping
         super().__init__(sides, data_format, "cropping", **options)
-        self.cropping = self.sides
+        self.cropping = self.given_sides
 
     def call(self, inputs: Tensor) -> Tensor:
         for axis, (before, after) in enumerate(self.per_axis(inputs.ndim)):
@@ -160,6 +163,8 @@ class UpSampling1D(AbstractUpSampling):
     rank: ClassVar[int] = 1
 
     def __init__(self, size: int = 2, **options: Unpack[LayerOptions]) -> None:
+        if isinstance(size, bool) or not isinstance(size, int):
+            raise DTypeError("size is a number of repetitions", received=repr(size))
         super().__init__(size, None, **options)
         self.size = size
 
@@ -208,11 +213,13 @@ class UpSampling3D(AbstractUpSampling):
 
 
 def _pairs(sides: Sides, rank: int, what: str) -> tuple[Pair, ...]:
-    if isinstance(sides, int):
+    if not isinstance(sides, int | tuple | list):
+        found = ()
+    elif isinstance(sides, int):
         found = ((sides, sides),) * rank
     elif rank == 1 and len(sides) == 2 and all(isinstance(n, int) for n in sides):
         found = (tuple(sides),)
-    elif len(sides) == rank:
+    elif len(sides) == rank and (rank > 1 or not isinstance(sides[0], int)):
         found = tuple((s, s) if isinstance(s, int) else tuple(s) for s in sides)
     else:
         found = ()

@@ -7,16 +7,20 @@ nothing for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
 from graphc.errors import ModeError
+from graphc.frontend import effects
 from graphc.frontend.masks import mask_of, set_mask
+from graphc.frontend.notes import Notes
+from graphc.ir.graph import topological
 from graphc.ir.node import Node, Tensor
 from graphc.ir.tree import Tree, leaves, like, tree_map
 from graphc.ops import control
+from graphc.ops.leaf import placeholder_op
 
 if TYPE_CHECKING:
     from .layer import Layer
@@ -80,6 +84,40 @@ def only(layer: Layer) -> Connection:
             fix="call it once on an Input, or give the model an input_shape",
         )
     return layer.symbolic_calls[0]
+
+
+_declared = Notes[bool]()
+
+
+def declare_input(tensor: Tensor) -> Tensor:
+    """Mark a placeholder as an `Input`, from which models are made."""
+    _declared.set(tensor, True)
+    return tensor
+
+
+def without_effects(
+    call: Callable[..., Tensor], given: tuple[object, ...], options: Mapping[str, object]
+) -> Tensor:
+    """A call on symbolic tensors; on `Input`s it changes nothing, for the model will do it again.
+
+    Raises:
+        ModeError: it changes variables, and nobody collects the changes of calls on placeholders.
+    """
+    if effects.collected() is not None:
+        return call(*given, **options)
+    with effects.collecting_effects() as found:
+        result = call(*given, **options)
+    if found.updates and not _from_inputs(result):
+        for variable, value in found.updates.items():
+            effects.update(variable, value)
+    return result
+
+
+def _from_inputs(tensors: Tree[Tensor]) -> bool:
+    """Whether all placeholders under the tensors are `Input`s."""
+    below = topological(leaves(tensors))
+    begin = [n.output() for n in below if n.op is placeholder_op]
+    return all(_declared.get(t) for t in begin)
 
 
 def _labelled(call: Call, result: Tensor, position: int) -> Tensor:

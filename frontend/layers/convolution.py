@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import ClassVar, Unpack, final
 
 from graphc.errors import ArgumentError
-from graphc.frontend import activations, constraints, initializers, regularizers
+from graphc.frontend import activations
 from graphc.ir.node import Tensor
 from graphc.ops import convert, convolution, movement
 from graphc.ops.window import Ints
 
 from .spatial import PADDINGS, SpatialLayer, positive
-from .spec import BaseOptions, BuildShape
+from .spec import BuildShape, KernelOptions, common, rules
 
 
 class AbstractConv(SpatialLayer):
@@ -21,27 +21,21 @@ class AbstractConv(SpatialLayer):
     floor((size - e) / stride) + 1 for "valid" and ceil(size / stride) for "same" padding.
     """
 
+    usual = rules(kernel="glorot_uniform", bias="zeros")
+
     def __init__(
         self, filters: int, kernel_size: Ints, strides: Ints = 1, padding: str = "valid",
         data_format: str | None = None, dilation_rate: Ints = 1, groups: int = 1,
         activation: str | activations.Activation | None = None, use_bias: bool = True,
-        kernel_initializer: initializers.Given = "glorot_uniform",
-        bias_initializer: initializers.Given = "zeros",
-        kernel_regularizer: regularizers.Given = None,
-        bias_regularizer: regularizers.Given = None,
-        activity_regularizer: regularizers.Given = None,
-        kernel_constraint: constraints.Given = None, bias_constraint: constraints.Given = None,
-        **options: Unpack[BaseOptions],
+        **options: Unpack[KernelOptions],
     ) -> None:  # fmt: skip
         super().__init__(
             kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
-            activity_regularizer=activity_regularizer, **options,
+            **common(options),
         )  # fmt: skip
         self.filters, self.groups = positive(filters, "filters"), positive(groups, "groups")
         if filters % groups:
             raise ArgumentError("groups divide the filters", received=(filters, groups))
-        self.declare("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
-        self.declare("bias", bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: BuildShape) -> None:
         channels = self.channels(input_shape)
@@ -124,26 +118,20 @@ class AbstractConvTranspose(SpatialLayer):
     (size - 1) * stride + e - 2 * padding + output_padding with an `output_padding`.
     """
 
+    usual = rules(kernel="glorot_uniform", bias="zeros")
+
     def __init__(
         self, filters: int, kernel_size: Ints, strides: Ints = 1, padding: str = "valid",
         output_padding: Ints | None = None, data_format: str | None = None,
         dilation_rate: Ints = 1, activation: str | activations.Activation | None = None,
-        use_bias: bool = True, kernel_initializer: initializers.Given = "glorot_uniform",
-        bias_initializer: initializers.Given = "zeros",
-        kernel_regularizer: regularizers.Given = None,
-        bias_regularizer: regularizers.Given = None,
-        activity_regularizer: regularizers.Given = None,
-        kernel_constraint: constraints.Given = None, bias_constraint: constraints.Given = None,
-        **options: Unpack[BaseOptions],
+        use_bias: bool = True, **options: Unpack[KernelOptions],
     ) -> None:  # fmt: skip
         super().__init__(
             kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
-            activity_regularizer=activity_regularizer, **options,
+            **common(options),
         )  # fmt: skip
         self.filters = positive(filters, "filters")
         self.output_padding = output_padding
-        self.declare("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
-        self.declare("bias", bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: BuildShape) -> None:
         shape = (*self.kernel_size, self.filters, self.channels(input_shape))

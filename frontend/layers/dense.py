@@ -8,6 +8,7 @@ from graphc.errors import ArgumentError
 from graphc.frontend import activations, constraints, initializers, regularizers
 from graphc.ir.node import Tensor
 from graphc.ops import convert, elementwise, matmul
+from graphc.ops.variable import Variable
 
 from .layer import Layer
 from .spec import BaseOptions, BuildShape, InputSpec, known_size
@@ -26,6 +27,9 @@ class Dense(Layer):
     (256, 200960)
     """
 
+    supports_masking = True
+    bias: Variable | None = None
+
     def __init__(
         self, units: int, activation: str | activations.Activation | None = None,
         use_bias: bool = True, kernel_initializer: initializers.Given = "glorot_uniform",
@@ -40,7 +44,7 @@ class Dense(Layer):
         if isinstance(units, bool) or not isinstance(units, int) or units < 1:
             raise ArgumentError("units is a positive number", received=repr(units))
         self.units, self.use_bias = units, use_bias
-        self.activation = activations.get(activation)
+        self.activation: activations.Activation | None = activations.get(activation)
         self.declare("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self.declare("bias", bias_initializer, bias_regularizer, bias_constraint)
 
@@ -53,4 +57,5 @@ class Dense(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         y = matmul.matmul(convert.cast(inputs, self.compute_dtype), self.kernel)
-        return self.activation(elementwise.add(y, self.bias) if self.use_bias else y)
+        y = y if self.bias is None else elementwise.add(y, self.bias)
+        return y if self.activation is None else self.activation(y)

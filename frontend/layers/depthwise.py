@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Unpack, final
 
-from graphc.frontend import activations, constraints, initializers, regularizers
+from graphc.frontend import activations
 from graphc.ir.node import Tensor
 from graphc.ops import convert, convolution
 from graphc.ops.window import Ints
 
 from .spatial import SpatialLayer, positive
-from .spec import BaseOptions, BuildShape
+from .spec import BuildShape, DepthwiseOptions, SeparableOptions, common, rules
 
 
 class AbstractDepthwiseConv(SpatialLayer):
@@ -20,27 +20,19 @@ class AbstractDepthwiseConv(SpatialLayer):
     c * depth_multiplier + m. Sizes are those of an ordinary convolution.
     """
 
+    usual = rules(depthwise="glorot_uniform", bias="zeros")
+
     def __init__(
         self, kernel_size: Ints, strides: Ints = 1, padding: str = "valid",
         depth_multiplier: int = 1, data_format: str | None = None, dilation_rate: Ints = 1,
         activation: str | activations.Activation | None = None, use_bias: bool = True,
-        depthwise_initializer: initializers.Given = "glorot_uniform",
-        bias_initializer: initializers.Given = "zeros",
-        depthwise_regularizer: regularizers.Given = None,
-        bias_regularizer: regularizers.Given = None,
-        activity_regularizer: regularizers.Given = None,
-        depthwise_constraint: constraints.Given = None, bias_constraint: constraints.Given = None,
-        **options: Unpack[BaseOptions],
+        **options: Unpack[DepthwiseOptions],
     ) -> None:  # fmt: skip
         super().__init__(
             kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
-            activity_regularizer=activity_regularizer, **options,
+            **common(options),
         )  # fmt: skip
         self.depth_multiplier = positive(depth_multiplier, "depth_multiplier")
-        self.declare(
-            "depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint
-        )
-        self.declare("bias", bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: BuildShape) -> None:
         channels = self.channels(input_shape)
@@ -85,34 +77,20 @@ class AbstractSeparableConv(SpatialLayer):
     (1, ..., channels * depth_multiplier, filters): k*k*c + c*f weights instead of k*k*c*f.
     """
 
+    usual = rules(depthwise="glorot_uniform", pointwise="glorot_uniform", bias="zeros")
+
     def __init__(
         self, filters: int, kernel_size: Ints, strides: Ints = 1, padding: str = "valid",
         data_format: str | None = None, dilation_rate: Ints = 1, depth_multiplier: int = 1,
         activation: str | activations.Activation | None = None, use_bias: bool = True,
-        depthwise_initializer: initializers.Given = "glorot_uniform",
-        pointwise_initializer: initializers.Given = "glorot_uniform",
-        bias_initializer: initializers.Given = "zeros",
-        depthwise_regularizer: regularizers.Given = None,
-        pointwise_regularizer: regularizers.Given = None,
-        bias_regularizer: regularizers.Given = None,
-        activity_regularizer: regularizers.Given = None,
-        depthwise_constraint: constraints.Given = None,
-        pointwise_constraint: constraints.Given = None, bias_constraint: constraints.Given = None,
-        **options: Unpack[BaseOptions],
+        **options: Unpack[SeparableOptions],
     ) -> None:  # fmt: skip
         super().__init__(
             kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
-            activity_regularizer=activity_regularizer, **options,
+            **common(options),
         )  # fmt: skip
         self.filters = positive(filters, "filters")
         self.depth_multiplier = positive(depth_multiplier, "depth_multiplier")
-        self.declare(
-            "depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint
-        )
-        self.declare(
-            "pointwise", pointwise_initializer, pointwise_regularizer, pointwise_constraint
-        )
-        self.declare("bias", bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: BuildShape) -> None:
         channels = self.channels(input_shape)

@@ -14,7 +14,9 @@ import numpy as np
 
 from graphc.errors import ArgumentError
 from graphc.frontend import constraints, initializers, regularizers
+from graphc.frontend.metrics import Metric
 from graphc.frontend.seeds import SeedGenerator
+from graphc.ir.node import Tensor
 from graphc.ops.variable import Variable
 
 if TYPE_CHECKING:
@@ -39,6 +41,16 @@ class WeightRules:
 
 
 @dataclass(slots=True)
+class Past:
+    """What a layer remembers of its calls: whether there were any, and what the last eager one
+    added to the loss.
+    """
+
+    called: bool = False
+    losses: list[Tensor] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Memory:
     """Variables that are no weights: what a layer keeps from one call to the next."""
 
@@ -48,8 +60,9 @@ class Memory:
 class Holder:
     """The weights of a layer and of the layers in it; the base of `Layer`."""
 
-    trainable = True
     built = False
+    # Whether training changes the weights; what is said of a layer is said of all layers in it.
+    _trainable = True
     # Defaults of the class show that a subclass forgot super().__init__().
     _name: str | None = None
 
@@ -67,9 +80,31 @@ class Holder:
         return {}
 
     @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights; setting it sets it for all layers inside."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for part in parts_of(self):
+            part._trainable = bool(value)
+
+    @property
     def sublayers(self) -> list[Layer]:
         """The layers that attributes hold."""
-        return cast("list[Layer]", [m for m in _members(held_by(self)) if isinstance(m, Holder)])
+        found = [m for m in _held(self) if isinstance(m, Holder)]
+        return cast("list[Layer]", list(dict.fromkeys(found)))
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics that attributes hold, also those of the layers inside."""
+        found = [m for part in parts_of(self) for m in _held(part) if isinstance(m, Metric)]
+        return list(dict.fromkeys(found))
+
+    @property
+    def metrics_variables(self) -> list[Variable]:
+        """What the metrics remember."""
+        return [v for metric in self.metrics for v in metric.variables]
 
     @property
     def weights(self) -> list[Variable]:
@@ -92,7 +127,7 @@ class Holder:
     def variables(self) -> list[Variable]:
         """All weights, the counters of random layers, and what layers remember."""
         found = self.weights
-        for member in (m for part in parts_of(self) for m in _members(held_by(part))):
+        for member in (m for part in parts_of(self) for m in _held(part)):
             if isinstance(member, SeedGenerator):
                 found.append(member.state)
             elif isinstance(member, Memory):
@@ -100,7 +135,12 @@ class Holder:
         return list(dict.fromkeys(found))
 
     trainable_variables = trainable_weights
-    non_trainable_variables = non_trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """All variables but those that training changes."""
+        trained = set(self.trainable_weights)
+        return [v for v in self.variables if v not in trained]
 
     def get_weights(self) -> list[np.ndarray]:
         """The values of all weights."""
@@ -146,9 +186,17 @@ def parts_of(layer: Holder) -> list[Layer]:
     return list(found)
 
 
-def _members(value: object) -> Iterator[Variable | Holder | SeedGenerator | Memory]:
+Member = Variable | Holder | SeedGenerator | Memory | Metric
+
+
+def _held(layer: Holder) -> Iterator[Member]:
+    """What the attributes of a layer hold; what it was made with is not among them."""
+    return _members(held_by(layer))
+
+
+def _members(value: object) -> Iterator[Member]:
     """What an attribute holds that matters here, in order."""
-    if isinstance(value, Variable | Holder | SeedGenerator | Memory):
+    if isinstance(value, Member):
         yield value
     elif isinstance(value, Mapping):
         for entry in value.values():
@@ -162,7 +210,7 @@ def _weights(layer: Holder, seen: set[Holder]) -> Iterator[Variable]:
     if layer in seen:
         return
     seen.add(layer)
-    for member in _members(held_by(layer)):
+    for member in _held(layer):
         if isinstance(member, Variable):
             yield member
         elif isinstance(member, Holder):

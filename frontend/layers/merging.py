@@ -8,9 +8,12 @@ from typing import Unpack, cast, final
 
 from graphc import dtypes
 from graphc.errors import ArgumentError, ShapeError
+from graphc.frontend.masks import mask_of
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree, leaves
-from graphc.ops import elementwise, leaf, matmul, movement
+from graphc.ops import convert, elementwise, leaf, matmul, movement
+from graphc.ops import reduce as over
+from graphc.ops.elementwise import where
 from graphc.ops.normalization import l2_normalize
 
 from .layer import Layer
@@ -21,7 +24,7 @@ class Merge(Layer):
     """One output from several inputs, element by element; shapes broadcast after the batch.
 
     Inputs of fewer axes are taken to lack the axes after the batch, as in NumPy but for the first.
-    Masks are joined: a step counts if it counts in every input that has a mask.
+    Where every input has a mask, a step counts if it counts in any of them.
     """
 
     supports_masking = True
@@ -34,11 +37,13 @@ class Merge(Layer):
             )
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
-        most = max(x.ndim for x in inputs)
-        return reduce(type(self).merge, [_with_axes(x, most) for x in inputs])
+        return reduce(type(self).merge, _of_equal_rank(inputs))
 
     def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor] = None) -> Tensor | None:
-        return _joined(mask)
+        masks = _masks_of(inputs, mask)
+        if not masks or any(m is None for m in masks):
+            return None
+        return reduce(elementwise.logical_or, [_as_bool(m) for m in masks if m is not None])
 
 
 @final
@@ -67,9 +72,18 @@ class Subtract(Merge):
 
 @final
 class Multiply(Merge):
-    """x * y * ..."""
+    """x * y * ...; steps that a mask leaves out count as 1, those that all leave out give 0."""
 
     merge = staticmethod(elementwise.mul)
+
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
+        masks = [_steps(x) for x in inputs]
+        kept = [x if m is None else where(m, x, 1) for x, m in zip(inputs, masks)]
+        y = super().call(kept)
+        known = [m for m in masks if m is not None]
+        if len(known) < len(masks):
+            return y
+        return where(reduce(elementwise.logical_or, known), y, 0)
 
 
 @final
@@ -82,15 +96,30 @@ class Average(Merge):
         return elementwise.div(super().call(inputs), float(len(inputs)))
 
 
+class Extreme(Merge):
+    """The base of the largest and the smallest: what a mask leaves out does not compete."""
+
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
+        first, *others = _of_equal_rank(inputs)
+        y, known = first, _steps(inputs[0])
+        for x, given in zip(others, inputs[1:]):
+            mask = _steps(given)
+            other = x if mask is None else where(mask, x, y)
+            y = type(self).merge(y if known is None else where(known, y, other), other)
+            both = known is not None and mask is not None
+            known = elementwise.logical_or(known, mask) if both else None
+        return y
+
+
 @final
-class Maximum(Merge):
+class Maximum(Extreme):
     """The largest of the inputs, element by element."""
 
     merge = staticmethod(elementwise.maximum)
 
 
 @final
-class Minimum(Merge):
+class Minimum(Extreme):
     """The smallest of the inputs, element by element."""
 
     merge = staticmethod(elementwise.minimum)
@@ -105,23 +134,27 @@ class Concatenate(Layer):
     (5, 5)
     """
 
+    supports_masking = True
+
     def __init__(self, axis: int = -1, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.axis = axis
 
+    def build(self, input_shape: BuildShape | Sequence[BuildShape]) -> None:
+        if not input_shape or not isinstance(input_shape[0], tuple | list):
+            raise ArgumentError("Concatenate takes a list of inputs", received=f"{input_shape}")
+
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
-        if isinstance(inputs, Tensor) or not inputs:
-            raise ArgumentError("Concatenate takes a list of inputs", received=repr(inputs))
         return movement.concat(list(inputs), self.axis)
 
     def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor] = None) -> Tensor | None:
-        xs, masks = leaves(inputs), cast(Sequence[Tensor | None], mask)
+        """A step counts if one of its features counts."""
+        masks = _masks_of(inputs, mask)
         if all(m is None for m in masks):
             return None
-        full = [_mask_or_ones(m, x) for m, x in zip(masks, xs)]
-        if self.axis % xs[0].ndim == 1:
-            return movement.concat(full, 1)
-        return reduce(elementwise.logical_and, full)
+        xs = [convert.as_tensor(x) for x in leaves(inputs)]
+        full = [_per_element(m, x) for m, x in zip(masks, xs)]
+        return over.any(movement.concat(full, self.axis), -1)
 
 
 @final
@@ -135,6 +168,8 @@ class Dot(Layer):
     >>> Dot(axes=(2, 1))([placeholder((None, 4, 3)), placeholder((None, 3, 5))]).shape[1:]
     (4, 5)
     """
+
+    supports_masking = True
 
     def __init__(
         self, axes: int | Sequence[int], normalize: bool = False, **options: Unpack[LayerOptions]
@@ -157,6 +192,65 @@ class Dot(Layer):
         result = matmul.dot_general(x, y, ((i,), (j,)), ((0,), (0,)))
         return movement.expand_dims(result, 1) if result.ndim == 1 else result
 
+    def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor] = None) -> None:
+        return None
+
+
+# ---------------------------------------------------------------------------- as functions
+
+
+def add(inputs: Sequence[Tensor], **options: Unpack[LayerOptions]) -> Tensor:
+    """`Add` of the inputs; the functions below are the other layers in the same way."""
+    return Add(**options)(inputs)
+
+
+def subtract(inputs: Sequence[Tensor], **options: Unpack[LayerOptions]) -> Tensor:
+    """`Subtract` of the inputs."""
+    return Subtract(**options)(inputs)
+
+
+def multiply(inputs: Sequence[Tensor], **options: Unpack[LayerOptions]) -> Tensor:
+    """`Multiply` of the inputs."""
+    return Multiply(**options)(inputs)
+
+
+def average(inputs: Sequence[Tensor], **options: Unpack[LayerOptions]) -> Tensor:
+    """`Average` of the inputs."""
+    return Average(**options)(inputs)
+
+
+def maximum(inputs: Sequence[Tensor], **options: Unpack[LayerOptions]) -> Tensor:
+    """`Maximum` of the inputs."""
+    return Maximum(**options)(inputs)
+
+
+def minimum(inputs: Sequence[Tensor], **options: Unpack[LayerOptions]) -> Tensor:
+    """`Minimum` of the inputs."""
+    return Minimum(**options)(inputs)
+
+
+def concatenate(
+    inputs: Sequence[Tensor], axis: int = -1, **options: Unpack[LayerOptions]
+) -> Tensor:
+    """`Concatenate` of the inputs."""
+    return Concatenate(axis, **options)(inputs)
+
+
+def dot(
+    inputs: Sequence[Tensor], axes: int | Sequence[int] = -1, **options: Unpack[LayerOptions]
+) -> Tensor:
+    """`Dot` of the inputs."""
+    return Dot(axes, **options)(inputs)
+
+
+# ---------------------------------------------------------------------------- shapes and masks
+
+
+def _of_equal_rank(inputs: Sequence[Tensor]) -> list[Tensor]:
+    """The inputs with axes of size 1 after the batch, where others have more."""
+    most = max(x.ndim for x in inputs)
+    return [_with_axes(x, most) for x in inputs]
+
 
 def _with_axes(x: Tensor, ndim: int) -> Tensor:
     while x.ndim < ndim:
@@ -164,10 +258,31 @@ def _with_axes(x: Tensor, ndim: int) -> Tensor:
     return x
 
 
-def _joined(mask: Tree[Tensor] = None) -> Tensor | None:
-    masks = leaves(mask)
-    return reduce(elementwise.logical_and, masks) if masks else None
+def _masks_of(inputs: Tree[Tensor], mask: Tree[Tensor]) -> list[Tensor | None]:
+    """One mask per input, None where there is none."""
+    if mask is None:
+        return []
+    if not isinstance(mask, tuple | list) or not isinstance(inputs, tuple | list):
+        raise ArgumentError("layers of several inputs take lists of inputs and masks")
+    if len(mask) != len(inputs):
+        raise ArgumentError("there is one mask per input", received=(len(mask), len(inputs)))
+    return [None if m is None else convert.as_tensor(cast(Tensor, m)) for m in mask]
 
 
-def _mask_or_ones(mask: Tensor | None, x: Tensor) -> Tensor:
-    return leaf.full(x.shape[:2], True, dtypes.bool_) if mask is None else mask
+def _as_bool(mask: Tensor) -> Tensor:
+    return convert.cast(mask, dtypes.bool_)
+
+
+def _steps(x: Tensor) -> Tensor | None:
+    """The mask of a tensor, for each of its elements."""
+    mask = mask_of(x)
+    return None if mask is None else _per_element(mask, x)
+
+
+def _per_element(mask: Tensor | None, x: Tensor) -> Tensor:
+    if mask is None:
+        return leaf.full(x.shape, True, dtypes.bool_)
+    wide = _as_bool(mask)
+    while wide.ndim < x.ndim:
+        wide = movement.expand_dims(wide, wide.ndim)
+    return convert.broadcast_to(wide, x.shape)

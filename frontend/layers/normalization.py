@@ -1,92 +1,18 @@
-"""Normalisation layers; the functions they call are in graphc/ops/normalization.py."""
+"""Normalisation of each example by itself; the functions are in graphc/ops/normalization.py."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Unpack, final
 
-from graphc.errors import ArgumentError
-from graphc.frontend import constraints, effects, initializers, regularizers
+from graphc.errors import ArgumentError, DTypeError
 from graphc.ir.node import Tensor
-from graphc.ops import convert, elementwise, movement, normalization, reduce
+from graphc.ops import convert, normalization
 from graphc.ops.variable import Variable
 
 from .layer import Layer
-from .spec import BuildShape, InputSpec, LayerOptions, known_size
-
-
-@final
-class BatchNormalization(Layer):
-    """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, per element of `axis`.
-
-    In training mean and (biased) variance are those of the batch, and the moving statistics become
-    moving * momentum + batch * (1 - momentum). In inference, and while `trainable` is False, the
-    moving statistics are used. Steps that a mask leaves out do not count. (Ioffe and Szegedy 2015.)
-    """
-
-    supports_masking = True
-
-    def __init__(
-        self, axis: int = -1, momentum: float = 0.99, epsilon: float = 1e-3, center: bool = True,
-        scale: bool = True, beta_initializer: initializers.Given = "zeros",
-        gamma_initializer: initializers.Given = "ones",
-        moving_mean_initializer: initializers.Given = "zeros",
-        moving_variance_initializer: initializers.Given = "ones",
-        beta_regularizer: regularizers.Given = None,
-        gamma_regularizer: regularizers.Given = None,
-        beta_constraint: constraints.Given = None, gamma_constraint: constraints.Given = None,
-        **options: Unpack[LayerOptions],
-    ) -> None:  # fmt: skip
-        super().__init__(**options)
-        self.axis, self.momentum, self.epsilon = axis, momentum, epsilon
-        self.center, self.scale = center, scale
-        self.declare("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
-        self.declare("beta", beta_initializer, beta_regularizer, beta_constraint)
-        self.declare("moving_mean", moving_mean_initializer)
-        self.declare("moving_variance", moving_variance_initializer)
-        self.gamma: Variable | None = None
-        self.beta: Variable | None = None
-
-    def build(self, input_shape: BuildShape) -> None:
-        size = known_size(self.name, input_shape, self.axis)
-        if self.scale:
-            self.gamma = self.add_weight((size,), name="gamma")
-        if self.center:
-            self.beta = self.add_weight((size,), name="beta")
-        self.moving_mean = self.add_weight((size,), trainable=False, name="moving_mean")
-        self.moving_variance = self.add_weight((size,), trainable=False, name="moving_variance")
-        self.input_spec = InputSpec(min_ndim=2, axes={self.axis: size})
-
-    def call(self, inputs: Tensor, training: bool = False, mask: Tensor | None = None) -> Tensor:
-        x = convert.cast(inputs, self.compute_dtype)
-        mean: Tensor = self.moving_mean
-        variance: Tensor = self.moving_variance
-        if training and self.trainable:
-            mean, variance = self._moments(x, mask)
-            self._move(self.moving_mean, mean)
-            self._move(self.moving_variance, variance)
-        return normalization.batch_norm_inference(
-            x, mean, variance, self.gamma, self.beta, self.axis, self.epsilon
-        )
-
-    def _moments(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Those of the batch; with a mask, of the elements that count."""
-        others = tuple(a for a in range(x.ndim) if a != self.axis % x.ndim)
-        if mask is None:
-            return normalization.moments(x, others)
-        weights = convert.cast(mask, x.dtype)
-        while weights.ndim < x.ndim:
-            weights = movement.expand_dims(weights, weights.ndim)
-        count = reduce.sum(convert.broadcast_to(weights, x.shape), others)
-        mean = elementwise.div(reduce.sum(elementwise.mul(x, weights), others), count)
-        shape = [-1 if a == self.axis % x.ndim else 1 for a in range(x.ndim)]
-        off = elementwise.sub(x, movement.reshape(mean, shape))
-        squares = elementwise.mul(elementwise.square(off), weights)
-        return mean, elementwise.div(reduce.sum(squares, others), count)
-
-    def _move(self, moving: Variable, batch: Tensor) -> None:
-        past = elementwise.mul(effects.latest(moving), self.momentum)
-        effects.update(moving, elementwise.add(past, elementwise.mul(batch, 1.0 - self.momentum)))
+from .spatial import positive
+from .spec import BuildShape, InputSpec, LayerOptions, ScaleOptions, common, known_size, rules
 
 
 class AbstractScaled(Layer):
@@ -95,18 +21,16 @@ class AbstractScaled(Layer):
     gamma: Variable | None = None
     beta: Variable | None = None
 
+    usual = rules(beta="zeros", gamma="ones")
+    supports_masking = True
+
     def __init__(
-        self, axis: int | Sequence[int], epsilon: float, center: bool, scale: bool,
-        beta_initializer: initializers.Given, gamma_initializer: initializers.Given,
-        beta_regularizer: regularizers.Given, gamma_regularizer: regularizers.Given,
-        beta_constraint: constraints.Given, gamma_constraint: constraints.Given,
-        **options: Unpack[LayerOptions],
+        self, axis: int | Sequence[int] = -1, epsilon: float = 1e-3, center: bool = True,
+        scale: bool = True, **options: Unpack[ScaleOptions],
     ) -> None:  # fmt: skip
-        super().__init__(**options)
-        self.axis = axis if isinstance(axis, int) else list(axis)
+        super().__init__(**common(options))
+        self.axis = _axes(axis)
         self.epsilon, self.center, self.scale = epsilon, center, scale
-        self.declare("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
-        self.declare("beta", beta_initializer, beta_regularizer, beta_constraint)
 
     def build(self, input_shape: BuildShape) -> None:
         axes = [self.axis] if isinstance(self.axis, int) else self.axis
@@ -128,22 +52,6 @@ class LayerNormalization(AbstractScaled):
     [[-1.0, 1.0]]
     """
 
-    supports_masking = True
-
-    def __init__(
-        self, axis: int | Sequence[int] = -1, epsilon: float = 1e-3, center: bool = True,
-        scale: bool = True, beta_initializer: initializers.Given = "zeros",
-        gamma_initializer: initializers.Given = "ones",
-        beta_regularizer: regularizers.Given = None,
-        gamma_regularizer: regularizers.Given = None,
-        beta_constraint: constraints.Given = None, gamma_constraint: constraints.Given = None,
-        **options: Unpack[LayerOptions],
-    ) -> None:  # fmt: skip
-        super().__init__(
-            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer,
-            gamma_regularizer, beta_constraint, gamma_constraint, **options,
-        )  # fmt: skip
-
     def call(self, inputs: Tensor) -> Tensor:
         x = convert.cast(inputs, self.compute_dtype)
         return normalization.layer_norm(x, self.gamma, self.beta, self.axis, self.epsilon)
@@ -157,21 +65,13 @@ class GroupNormalization(AbstractScaled):
     instance normalisation.
     """
 
-    supports_masking = True
-
     def __init__(
         self, groups: int = 32, axis: int = -1, epsilon: float = 1e-3, center: bool = True,
-        scale: bool = True, beta_initializer: initializers.Given = "zeros",
-        gamma_initializer: initializers.Given = "ones",
-        beta_regularizer: regularizers.Given = None,
-        gamma_regularizer: regularizers.Given = None,
-        beta_constraint: constraints.Given = None, gamma_constraint: constraints.Given = None,
-        **options: Unpack[LayerOptions],
+        scale: bool = True, **options: Unpack[ScaleOptions],
     ) -> None:  # fmt: skip
-        super().__init__(
-            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer,
-            gamma_regularizer, beta_constraint, gamma_constraint, **options,
-        )  # fmt: skip
+        super().__init__(axis, epsilon, center, scale, **options)
+        if groups != -1:
+            positive(groups, "argument `groups`")
         self.groups, self.channel = groups, axis
 
     def build(self, input_shape: BuildShape) -> None:
@@ -194,12 +94,14 @@ class GroupNormalization(AbstractScaled):
 class RMSNormalization(Layer):
     """y = gamma * x / sqrt(mean(x**2) + epsilon) over `axis` (Zhang and Sennrich 2019)."""
 
+    supports_masking = True
+
     def __init__(
         self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6,
         **options: Unpack[LayerOptions],
     ) -> None:  # fmt: skip
         super().__init__(**options)
-        self.axis = axis if isinstance(axis, int) else list(axis)
+        self.axis = _axes(axis)
         self.epsilon = epsilon
 
     def build(self, input_shape: BuildShape) -> None:
@@ -221,9 +123,20 @@ class UnitNormalization(Layer):
     array([[0.6, 0.8]], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(self, axis: int | Sequence[int] = -1, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
-        self.axis = axis if isinstance(axis, int) else list(axis)
+        self.axis = _axes(axis)
 
     def call(self, inputs: Tensor) -> Tensor:
         return normalization.l2_normalize(convert.cast(inputs, self.compute_dtype), self.axis)
+
+
+def _axes(axis: int | Sequence[int]) -> int | list[int]:
+    """The axes as they are kept; several are in the order of the input."""
+    if isinstance(axis, int):
+        return axis
+    if not isinstance(axis, tuple | list):
+        raise DTypeError("axis is a number or a list of them", received=repr(axis))
+    return sorted(axis)

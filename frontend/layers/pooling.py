@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Unpack, final
 
+from graphc.frontend.config import layout
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree
 from graphc.ops import convert, movement, pooling, reduce
 from graphc.ops.elementwise import div, mul
-from graphc.ops.window import Ints, is_channels_last, layout, spread
+from graphc.ops.window import Ints, is_channels_last, spread
 
 from .layer import Layer
 from .spec import InputSpec, LayerOptions
@@ -156,6 +157,7 @@ class GlobalAveragePooling1D(AbstractGlobalPooling):
     """The mean over time; only over the steps that count, where the input has a mask."""
 
     function, rank = pooling.global_avg_pool, 1
+    supports_masking = True
 
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:  # pyright: ignore
         if mask is None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Unpack, final
+from typing import ClassVar, Unpack, cast, final
 
 from graphc.errors import ArgumentError
+from graphc.frontend.config import layout
 from graphc.frontend.regularizers import L1L2
 from graphc.frontend.seeds import SeedGenerator
 from graphc.ir.node import Tensor
 from graphc.ops import dropout
-from graphc.ops.window import is_channels_last, layout
+from graphc.ops.window import is_channels_last
 
 from .layer import Layer
 from .spec import InputSpec, LayerOptions
@@ -54,7 +55,7 @@ class Dropout(Noise):
     ) -> None:  # fmt: skip
         super().__init__(seed, **options)
         self.rate = _rate(rate)
-        self.noise_shape = tuple(noise_shape) if noise_shape is not None else None
+        self.noise_shape = _noise_shape(noise_shape)
 
     def noisy(self, x: Tensor, key: Tensor) -> Tensor:
         return dropout.dropout(x, self.rate, key, self.noise_shape)
@@ -74,7 +75,7 @@ class AbstractSpatialDropout(Noise):
     ) -> None:  # fmt: skip
         super().__init__(seed, **options)
         self.rate, self.data_format = _rate(rate), layout(data_format)
-        self.channels_last = is_channels_last(data_format)
+        self.channels_last = is_channels_last(self.data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def noisy(self, x: Tensor, key: Tensor) -> Tensor:
@@ -114,7 +115,7 @@ class AlphaDropout(Noise):
     ) -> None:  # fmt: skip
         super().__init__(seed, **options)
         self.rate = _rate(rate)
-        self.noise_shape = tuple(noise_shape) if noise_shape is not None else None
+        self.noise_shape = _noise_shape(noise_shape)
 
     def noisy(self, x: Tensor, key: Tensor) -> Tensor:
         return dropout.alpha_dropout(x, self.rate, key, self.noise_shape)
@@ -163,6 +164,17 @@ class ActivityRegularization(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         return inputs
+
+
+def _noise_shape(given: NoiseShape) -> tuple[int | None, ...] | None:
+    if given is None:
+        return None
+    sizes = tuple(given) if isinstance(given, tuple | list) else ("",)
+    if not all(n is None or (isinstance(n, int) and n > 0) for n in sizes):
+        raise ArgumentError(
+            "noise_shape has a positive size or None for each axis", received=repr(given)
+        )
+    return cast(tuple[int | None, ...], sizes)
 
 
 def _rate(rate: float) -> float:

@@ -6,10 +6,11 @@ from typing import ClassVar, Unpack
 
 from graphc.errors import ArgumentError
 from graphc.frontend import activations
+from graphc.frontend.config import layout
 from graphc.ir.node import Tensor
 from graphc.ops import elementwise, movement
 from graphc.ops.variable import Variable
-from graphc.ops.window import Ints, is_channels_last, layout, spread
+from graphc.ops.window import Ints, is_channels_last, spread
 
 from .layer import Layer
 from .spec import BuildShape, InputSpec, LayerOptions, known_size
@@ -43,8 +44,13 @@ class SpatialLayer(Layer):
                 received=repr(padding),
                 expected=", ".join(self.paddings),
             )
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ArgumentError(
+                f"{self.name} has strides or dilation, not both",
+                received=f"strides={self.strides}, dilation_rate={self.dilation_rate}",
+            )
         self.data_format = layout(data_format)
-        self.channels_last = is_channels_last(data_format)
+        self.channels_last = is_channels_last(self.data_format)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
 from graphc.errors import ArgumentError, ShapeError
-from graphc.frontend import regularizers
+from graphc.frontend import constraints, initializers, regularizers
 from graphc.frontend.dtype_policy import PolicyLike
 from graphc.ir.dim import Dim, Shape
 from graphc.ir.node import Tensor
@@ -31,6 +31,67 @@ class LayerOptions(BaseOptions, total=False):
     activity_regularizer: regularizers.Given
 
 
+class BiasOptions(LayerOptions, total=False):
+    """The keywords of layers with a bias."""
+
+    bias_initializer: initializers.Given
+    bias_regularizer: regularizers.Given
+    bias_constraint: constraints.Given
+
+
+class KernelOptions(BiasOptions, total=False):
+    """The keywords of layers with a kernel and a bias."""
+
+    kernel_initializer: initializers.Given
+    kernel_regularizer: regularizers.Given
+    kernel_constraint: constraints.Given
+
+
+class DepthwiseOptions(BiasOptions, total=False):
+    """The keywords of layers with a kernel for each channel and a bias."""
+
+    depthwise_initializer: initializers.Given
+    depthwise_regularizer: regularizers.Given
+    depthwise_constraint: constraints.Given
+
+
+class SeparableOptions(DepthwiseOptions, total=False):
+    """The keywords of layers with a kernel for each channel, one for all of them, and a bias."""
+
+    pointwise_initializer: initializers.Given
+    pointwise_regularizer: regularizers.Given
+    pointwise_constraint: constraints.Given
+
+
+class ScaleOptions(LayerOptions, total=False):
+    """The keywords of layers that scale by gamma and shift by beta."""
+
+    beta_initializer: initializers.Given
+    gamma_initializer: initializers.Given
+    beta_regularizer: regularizers.Given
+    gamma_regularizer: regularizers.Given
+    beta_constraint: constraints.Given
+    gamma_constraint: constraints.Given
+
+
+def common(options: LayerOptions) -> LayerOptions:
+    """The keywords of a layer as those of its base, which knows them by the class's `usual`."""
+    return options
+
+
+def rules(**initial: initializers.Given) -> dict[str, object]:
+    """The keywords for weights of these names, with their initializers by default.
+
+    >>> list(rules(kernel="glorot_uniform"))
+    ['kernel_initializer', 'kernel_regularizer', 'kernel_constraint']
+    """
+    return {
+        **{f"{name}_initializer": initializer for name, initializer in initial.items()},
+        **{f"{name}_regularizer": None for name in initial},
+        **{f"{name}_constraint": None for name in initial},
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class InputSpec:
     """What a built layer takes: a number of axes, and sizes of some of them."""
@@ -40,14 +101,14 @@ class InputSpec:
     axes: Mapping[int, int] = field(default_factory=dict)
 
 
-def check_options(layer: str, options: LayerOptions) -> None:
-    """ArgumentError for a keyword that is none of `LayerOptions`."""
-    unknown = set(options) - set(LayerOptions.__annotations__)
-    if unknown:
+def check_options(layer: str, options: Mapping[str, object], more: Iterable[str]) -> None:
+    """ArgumentError for a keyword that is none of `LayerOptions`, and none of these."""
+    known = [*more, *LayerOptions.__annotations__]
+    if unknown := set(options) - set(known):
         raise ArgumentError(
             f"{layer} has no such argument",
             received=", ".join(sorted(unknown)),
-            expected="its own arguments and " + ", ".join(LayerOptions.__annotations__),
+            expected="its own arguments and " + ", ".join(known),
         )
 
 

@@ -7,6 +7,7 @@ from typing import Self, Unpack, cast, final
 
 from graphc.dtypes import as_dtype
 from graphc.errors import ArgumentError
+from graphc.frontend.layers.binding import Named
 from graphc.frontend.layers.layer import Layer, outside_of_calls
 from graphc.frontend.layers.shaping import Input, InputLayer
 from graphc.frontend.layers.spec import BuildShape, LayerOptions, build_shape
@@ -87,7 +88,7 @@ class Sequential(Model):
             self._extend(layer)
         self._wire()
 
-    def build_once(self, tensors: Tree[Tensor]) -> None:
+    def build_once(self, tensors: Tree[Tensor], named: Named | None = None) -> None:
         if not self.built and isinstance(tensors, Tensor):
             self.dtype = tensors.dtype if not tensors.dtype.is_float else self.dtype
             self.build((None, *build_shape(tensors.shape)[1:]))

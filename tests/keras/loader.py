@@ -18,6 +18,9 @@ from types import ModuleType
 
 from installed import packages
 
+from graphc.frontend import layers
+from graphc.frontend.models import Model, Sequential
+
 # The area of keras.src, and what serves it and all files in it.
 SERVED = {
     "activations": "graphc.frontend.activations",
@@ -26,10 +29,10 @@ SERVED = {
     "constraints": "graphc.frontend.constraints",
     "dtype_policies": "stand_ins.dtype_policies",
     "initializers": "graphc.frontend.initializers",
-    "layers": "graphc.frontend.layers",
+    "layers": "stand_ins.layers",
     "losses": "graphc.frontend.losses",
     "metrics": "graphc.frontend.metrics",
-    "models": "graphc.frontend.models",
+    "models": "stand_ins.models",
     "ops": "stand_ins.ops",
     "optimizers": "stand_ins.optimizers",
     "random": "stand_ins.random",
@@ -37,6 +40,14 @@ SERVED = {
     "testing": "stand_ins.testing",
     "utils": "graphc.frontend.utils",
 }
+
+
+# Names of Keras itself that tests use.
+TOP = {"Input": layers.Input, "Layer": layers.Layer, "Model": Model, "Sequential": Sequential}
+# What some files import that has nothing to do with layers, and no environment needs to have.
+ABSENT = ("grain",)
+# Files of Keras that are run as they are: formulas that tests compute what they expect with.
+AS_THEY_ARE = ("keras.src.backend.common.backend_utils",)
 
 
 class Missing:
@@ -72,11 +83,16 @@ class StandIn(ModuleType):
     def __getattr__(self, name: str) -> object:
         if name.startswith("__"):
             raise AttributeError(name)
+        if self.__name__.endswith("_test") or self.__name__ in AS_THEY_ARE:
+            file = self.__name__.removeprefix("keras.src.").replace(".", "/")
+            return getattr(load(f"{file}.py"), name)
         below = f"{self.__name__}.{name}"
         served = AREAS.get(".".join(self.__name__.split(".")[:3]))
         found = getattr(import_module(served), name, None) if served else None
-        if found is None or isinstance(found, ModuleType):
-            return import_module(below) if _is_module(below) else Missing(below)
+        if found is None or (isinstance(found, ModuleType) and "stand_ins" not in found.__name__):
+            if _is_module(below):
+                return import_module(below)
+            return TOP.get(name) or Missing(below)
         return found
 
 
@@ -95,7 +111,7 @@ class Finder(MetaPathFinder, Loader):
     """Answers every import of keras, and of its test helpers, with a StandIn."""
 
     def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
-        ours = name.partition(".")[0] == "keras"
+        ours = name.partition(".")[0] in ("keras", *ABSENT)
         return ModuleSpec(name, self, is_package=True) if ours else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -126,7 +142,7 @@ def graphc_as_keras() -> Iterator[None]:
 
 
 def _replaced(name: str) -> bool:
-    return name == "conftest" or name.partition(".")[0] == "keras"
+    return name.partition(".")[0] in ("conftest", "keras", *ABSENT)
 
 
 @cache

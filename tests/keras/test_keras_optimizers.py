@@ -6,17 +6,11 @@ from harness import keras_tests
 
 STATELESS = "stateless_apply is for JAX; here updates() is the graph of a step"
 OVERWRITE = "weights that are their gradients are part of Keras's float8 layers"
-TOP = "needs keras.Sequential"
 
 LEFT_OUT = {
     "optimizer": {
         "OptimizerTest.test_constraints_are_applied": "np.min of a tensor",
         "OptimizerTest.test_overwrite_with_gradient*": OVERWRITE,
-    },
-    "adam": {"AdamTest.test_ema": TOP},
-    "lion": {"LionTest.test_ema": TOP},
-    "nadam": {
-        "NadamTest.test_build_with_empty_var_list": "dtypes are objects, not texts",
     },
     "loss_scale_optimizer": {
         "LossScaleOptimizerTest.*_stateless": STATELESS,

@@ -6,18 +6,19 @@ the order that the class states
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Unpack, final
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Unpack, cast, final
 
 from graphc.errors import ArgumentError
 from graphc.frontend import activations, constraints, initializers, regularizers
 from graphc.frontend.layers.layer import Layer
 from graphc.frontend.layers.registry import Given, layer_of
 from graphc.frontend.layers.spatial import positive
-from graphc.frontend.layers.spec import BaseOptions, BuildShape, LayerOptions, known_size
+from graphc.frontend.layers.spec import BaseOptions, BuildShape, LayerOptions, known_size, rules
 from graphc.frontend.seeds import SeedGenerator
 from graphc.ir.dim import Size
 from graphc.ir.node import Tensor
+from graphc.ir.tree import Tree
 from graphc.ops import dropout, leaf
 from graphc.ops.elementwise import add, mul, sub
 from graphc.ops.matmul import matmul
@@ -25,6 +26,23 @@ from graphc.ops.variable import Variable
 
 States = list[Tensor]
 Noise = tuple[Tensor | None, ...]
+
+
+class CellOptions(BaseOptions, total=False):
+    """The keywords of cells that do not stand in their signatures."""
+
+    kernel_initializer: initializers.Given
+    recurrent_initializer: initializers.Given
+    bias_initializer: initializers.Given
+    kernel_regularizer: regularizers.Given
+    recurrent_regularizer: regularizers.Given
+    bias_regularizer: regularizers.Given
+    kernel_constraint: constraints.Given
+    recurrent_constraint: constraints.Given
+    bias_constraint: constraints.Given
+    dropout: float
+    recurrent_dropout: float
+    seed: int | None
 
 
 class Cell(Layer):
@@ -35,28 +53,25 @@ class Cell(Layer):
     """
 
     gates: ClassVar[int]
+    usual: ClassVar[Mapping[str, object]] = {
+        **rules(kernel="glorot_uniform", recurrent="orthogonal", bias="zeros"),
+        "dropout": 0.0,
+        "recurrent_dropout": 0.0,
+        "seed": None,
+    }
     bias: Variable | None = None
 
     def __init__(
-        self, units: int, activation: str | activations.Activation | None, use_bias: bool,
-        kernel_initializer: initializers.Given, recurrent_initializer: initializers.Given,
-        bias_initializer: initializers.Given, kernel_regularizer: regularizers.Given,
-        recurrent_regularizer: regularizers.Given, bias_regularizer: regularizers.Given,
-        kernel_constraint: constraints.Given, recurrent_constraint: constraints.Given,
-        bias_constraint: constraints.Given, dropout: float, recurrent_dropout: float,
-        seed: int | None, **options: Unpack[LayerOptions],
+        self, units: int, activation: str | activations.Activation | None = "tanh",
+        use_bias: bool = True, **options: Unpack[CellOptions],
     ) -> None:  # fmt: skip
-        super().__init__(**options)
+        super().__init__(**cast(BaseOptions, options))
         self.units = positive(units, "units")
         self.activation, self.use_bias = activations.get(activation), use_bias
-        self.declare("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
-        self.declare(
-            "recurrent", recurrent_initializer, recurrent_regularizer, recurrent_constraint
-        )
-        self.declare("bias", bias_initializer, bias_regularizer, bias_constraint)
-        self.dropout, self.recurrent_dropout = _share(dropout), _share(recurrent_dropout)
-        self.seed = seed
-        self.seed_generator = SeedGenerator(seed, name=self.name)
+        self.dropout = _share(options.get("dropout", 0.0))
+        self.recurrent_dropout = _share(options.get("recurrent_dropout", 0.0))
+        self.seed = options.get("seed")
+        self.seed_generator = SeedGenerator(self.seed, name=self.name)
         self.state_size: int | list[int] = units
         self.output_size = units
 
@@ -115,25 +130,6 @@ class SimpleRNNCell(Cell):
 
     gates = 1
 
-    def __init__(
-        self, units: int, activation: str | activations.Activation | None = "tanh",
-        use_bias: bool = True, kernel_initializer: initializers.Given = "glorot_uniform",
-        recurrent_initializer: initializers.Given = "orthogonal",
-        bias_initializer: initializers.Given = "zeros",
-        kernel_regularizer: regularizers.Given = None,
-        recurrent_regularizer: regularizers.Given = None,
-        bias_regularizer: regularizers.Given = None, kernel_constraint: constraints.Given = None,
-        recurrent_constraint: constraints.Given = None, bias_constraint: constraints.Given = None,
-        dropout: float = 0.0, recurrent_dropout: float = 0.0, seed: int | None = None,
-        **options: Unpack[BaseOptions],
-    ) -> None:  # fmt: skip
-        super().__init__(
-            units, activation, use_bias, kernel_initializer, recurrent_initializer,
-            bias_initializer, kernel_regularizer, recurrent_regularizer, bias_regularizer,
-            kernel_constraint, recurrent_constraint, bias_constraint, dropout, recurrent_dropout,
-            seed, **options,
-        )  # fmt: skip
-
     def step(self, x: Tensor, noisy: Tensor, h: Tensor, others: States) -> States:
         y = matmul(x, self.kernel)
         y = y if self.bias is None else add(y, self.bias)
@@ -155,22 +151,9 @@ class LSTMCell(Cell):
     def __init__(
         self, units: int, activation: str | activations.Activation | None = "tanh",
         recurrent_activation: str | activations.Activation | None = "sigmoid",
-        use_bias: bool = True, kernel_initializer: initializers.Given = "glorot_uniform",
-        recurrent_initializer: initializers.Given = "orthogonal",
-        bias_initializer: initializers.Given = "zeros", unit_forget_bias: bool = True,
-        kernel_regularizer: regularizers.Given = None,
-        recurrent_regularizer: regularizers.Given = None,
-        bias_regularizer: regularizers.Given = None, kernel_constraint: constraints.Given = None,
-        recurrent_constraint: constraints.Given = None, bias_constraint: constraints.Given = None,
-        dropout: float = 0.0, recurrent_dropout: float = 0.0, seed: int | None = None,
-        **options: Unpack[BaseOptions],
+        use_bias: bool = True, *, unit_forget_bias: bool = True, **options: Unpack[CellOptions],
     ) -> None:  # fmt: skip
-        super().__init__(
-            units, activation, use_bias, kernel_initializer, recurrent_initializer,
-            bias_initializer, kernel_regularizer, recurrent_regularizer, bias_regularizer,
-            kernel_constraint, recurrent_constraint, bias_constraint, dropout, recurrent_dropout,
-            seed, **options,
-        )  # fmt: skip
+        super().__init__(units, activation, use_bias, **options)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.unit_forget_bias = unit_forget_bias
         self.state_size = [units, units]
@@ -209,22 +192,9 @@ class GRUCell(Cell):
     def __init__(
         self, units: int, activation: str | activations.Activation | None = "tanh",
         recurrent_activation: str | activations.Activation | None = "sigmoid",
-        use_bias: bool = True, kernel_initializer: initializers.Given = "glorot_uniform",
-        recurrent_initializer: initializers.Given = "orthogonal",
-        bias_initializer: initializers.Given = "zeros",
-        kernel_regularizer: regularizers.Given = None,
-        recurrent_regularizer: regularizers.Given = None,
-        bias_regularizer: regularizers.Given = None, kernel_constraint: constraints.Given = None,
-        recurrent_constraint: constraints.Given = None, bias_constraint: constraints.Given = None,
-        dropout: float = 0.0, recurrent_dropout: float = 0.0, reset_after: bool = True,
-        seed: int | None = None, **options: Unpack[BaseOptions],
+        use_bias: bool = True, *, reset_after: bool = True, **options: Unpack[CellOptions],
     ) -> None:  # fmt: skip
-        super().__init__(
-            units, activation, use_bias, kernel_initializer, recurrent_initializer,
-            bias_initializer, kernel_regularizer, recurrent_regularizer, bias_regularizer,
-            kernel_constraint, recurrent_constraint, bias_constraint, dropout, recurrent_dropout,
-            seed, **options,
-        )  # fmt: skip
+        super().__init__(units, activation, use_bias, **options)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.reset_after = reset_after
 
@@ -302,6 +272,10 @@ class StackedRNNCells(Layer):
     def get_initial_state(self, batch_size: Size) -> States:
         """The initial states of all cells."""
         return [s for cell in self.cells for s in initial_states(cell, batch_size)]
+
+    def by_cell(self, states: Sequence[Tensor]) -> list[Tree[Tensor]]:
+        """The states of each cell: a tensor where there is one, else a list of them."""
+        return [own[0] if len(own) == 1 else [*own] for own in self._split(states)]
 
     def _split(self, states: Sequence[Tensor]) -> list[States]:
         rest, found = list(states), []

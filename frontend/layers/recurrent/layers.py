@@ -2,17 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Unpack, final
+from collections.abc import Mapping
+from typing import ClassVar, Unpack, cast, final
 
-from graphc.frontend import activations, constraints, initializers, regularizers
+from graphc.frontend import activations, regularizers
 from graphc.frontend.naming import snake_case
 
-from .cells import GRUCell, LSTMCell, SimpleRNNCell
+from .cells import Cell, CellOptions, GRUCell, LSTMCell, SimpleRNNCell
 from .rnn import RNN, RNNOptions
 
 
+class SequenceOptions(CellOptions, RNNOptions, total=False):
+    """The keywords of the cell, and what is done with the whole sequence (see `RNN`)."""
+
+    activity_regularizer: regularizers.Given
+    return_sequences: bool
+    return_state: bool
+    go_backwards: bool
+    stateful: bool
+    unroll: bool
+    implementation: int
+
+
+class KnownRNN(RNN):
+    """The base of the layers here: one list of keywords for the cell and the sequence.
+
+    `implementation` and `use_cudnn` are taken for the sake of programs that give them, and have no
+    meaning here.
+    """
+
+    usual: ClassVar[Mapping[str, object]] = {
+        **Cell.usual,
+        "activity_regularizer": None,
+        "return_sequences": False,
+        "return_state": False,
+        "go_backwards": False,
+        "stateful": False,
+        "unroll": False,
+        "zero_output_for_mask": False,
+    }
+
+    def __init__(self, cell: Cell, options: SequenceOptions) -> None:
+        options.pop("implementation", None)
+        super().__init__(cell, **cast(RNNOptions, options))
+
+    @classmethod
+    def for_cell(cls, options: SequenceOptions) -> CellOptions:
+        """The options that the cell takes."""
+        taken = {*Cell.usual, "dtype", "trainable"}
+        own = {name: value for name, value in options.items() if name in taken}
+        return cast(CellOptions, {**own, "name": f"{snake_case(cls.__name__)}_cell"})
+
+
 @final
-class SimpleRNN(RNN):
+class SimpleRNN(KnownRNN):
     """h' = activation(x @ kernel + h @ recurrent_kernel + bias) along the steps (Elman 1990).
 
     (batch, steps, features) -> (batch, units); what the other arguments do is told in `RNN`.
@@ -25,40 +68,17 @@ class SimpleRNN(RNN):
 
     def __init__(
         self, units: int, activation: str | activations.Activation | None = "tanh",
-        use_bias: bool = True, kernel_initializer: initializers.Given = "glorot_uniform",
-        recurrent_initializer: initializers.Given = "orthogonal",
-        bias_initializer: initializers.Given = "zeros",
-        kernel_regularizer: regularizers.Given = None,
-        recurrent_regularizer: regularizers.Given = None,
-        bias_regularizer: regularizers.Given = None,
-        activity_regularizer: regularizers.Given = None,
-        kernel_constraint: constraints.Given = None,
-        recurrent_constraint: constraints.Given = None, bias_constraint: constraints.Given = None,
-        dropout: float = 0.0, recurrent_dropout: float = 0.0, return_sequences: bool = False,
-        return_state: bool = False, go_backwards: bool = False, stateful: bool = False,
-        unroll: bool = False, seed: int | None = None,
-        **options: Unpack[RNNOptions],
+        use_bias: bool = True, **options: Unpack[SequenceOptions],
     ) -> None:  # fmt: skip
-        super().__init__(
-            SimpleRNNCell(
-                units, activation, use_bias, kernel_initializer,
-                recurrent_initializer, bias_initializer, kernel_regularizer,
-                recurrent_regularizer, bias_regularizer, kernel_constraint,
-                recurrent_constraint, bias_constraint, dropout, recurrent_dropout,
-                seed, dtype=options.get("dtype"),
-                name=f"{snake_case('SimpleRNN')}_cell",
-            ),
-            return_sequences, return_state, go_backwards, stateful, unroll,
-            activity_regularizer=activity_regularizer, **options,
-        )  # fmt: skip
+        own = self.for_cell(options)
+        super().__init__(SimpleRNNCell(units, activation, use_bias, **own), options)
 
 
 @final
-class LSTM(RNN):
+class LSTM(KnownRNN):
     """Long short-term memory along the steps; gates i, f, c, o (Hochreiter, Schmidhuber 1997).
 
-    (batch, steps, features) -> (batch, units). `use_cudnn` is taken for the sake of programs that
-    give it, and has no meaning here.
+    (batch, steps, features) -> (batch, units); what the other arguments do is told in `RNN`.
 
     >>> from graphc.ops.leaf import placeholder
     >>> layer = LSTM(256)
@@ -69,39 +89,22 @@ class LSTM(RNN):
     def __init__(
         self, units: int, activation: str | activations.Activation | None = "tanh",
         recurrent_activation: str | activations.Activation | None = "sigmoid",
-        use_bias: bool = True, kernel_initializer: initializers.Given = "glorot_uniform",
-        recurrent_initializer: initializers.Given = "orthogonal",
-        bias_initializer: initializers.Given = "zeros", unit_forget_bias: bool = True,
-        kernel_regularizer: regularizers.Given = None,
-        recurrent_regularizer: regularizers.Given = None,
-        bias_regularizer: regularizers.Given = None,
-        activity_regularizer: regularizers.Given = None,
-        kernel_constraint: constraints.Given = None,
-        recurrent_constraint: constraints.Given = None, bias_constraint: constraints.Given = None,
-        dropout: float = 0.0, recurrent_dropout: float = 0.0, seed: int | None = None,
-        return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False,
-        stateful: bool = False, unroll: bool = False, use_cudnn: object = "auto",
-        **options: Unpack[RNNOptions],
+        use_bias: bool = True, *, unit_forget_bias: bool = True, use_cudnn: object = "auto",
+        **options: Unpack[SequenceOptions],
     ) -> None:  # fmt: skip
-        super().__init__(
-            LSTMCell(
-                units, activation, recurrent_activation, use_bias,
-                kernel_initializer, recurrent_initializer, bias_initializer,
-                unit_forget_bias, kernel_regularizer, recurrent_regularizer,
-                bias_regularizer, kernel_constraint, recurrent_constraint,
-                bias_constraint, dropout, recurrent_dropout, seed,
-                dtype=options.get("dtype"), name=f"{snake_case('LSTM')}_cell",
-            ),
-            return_sequences, return_state, go_backwards, stateful, unroll,
-            activity_regularizer=activity_regularizer, **options,
+        cell = LSTMCell(
+            units, activation, recurrent_activation, use_bias,
+            unit_forget_bias=unit_forget_bias, **self.for_cell(options),
         )  # fmt: skip
+        super().__init__(cell, options)
+        self.use_cudnn = use_cudnn
 
 
 @final
-class GRU(RNN):
+class GRU(KnownRNN):
     """Gated recurrent units along the steps; gates z, r, h (Cho et al. 2014).
 
-    (batch, steps, features) -> (batch, units). `use_cudnn` has no meaning here.
+    (batch, steps, features) -> (batch, units); what the other arguments do is told in `RNN`.
 
     >>> from graphc.ops.leaf import placeholder
     >>> layer = GRU(256)
@@ -112,30 +115,12 @@ class GRU(RNN):
     def __init__(
         self, units: int, activation: str | activations.Activation | None = "tanh",
         recurrent_activation: str | activations.Activation | None = "sigmoid",
-        use_bias: bool = True, kernel_initializer: initializers.Given = "glorot_uniform",
-        recurrent_initializer: initializers.Given = "orthogonal",
-        bias_initializer: initializers.Given = "zeros",
-        kernel_regularizer: regularizers.Given = None,
-        recurrent_regularizer: regularizers.Given = None,
-        bias_regularizer: regularizers.Given = None,
-        activity_regularizer: regularizers.Given = None,
-        kernel_constraint: constraints.Given = None,
-        recurrent_constraint: constraints.Given = None, bias_constraint: constraints.Given = None,
-        dropout: float = 0.0, recurrent_dropout: float = 0.0, seed: int | None = None,
-        return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False,
-        stateful: bool = False, unroll: bool = False, reset_after: bool = True,
-        use_cudnn: object = "auto",
-        **options: Unpack[RNNOptions],
+        use_bias: bool = True, *, reset_after: bool = True, use_cudnn: object = "auto",
+        **options: Unpack[SequenceOptions],
     ) -> None:  # fmt: skip
-        super().__init__(
-            GRUCell(
-                units, activation, recurrent_activation, use_bias,
-                kernel_initializer, recurrent_initializer, bias_initializer,
-                kernel_regularizer, recurrent_regularizer, bias_regularizer,
-                kernel_constraint, recurrent_constraint, bias_constraint, dropout,
-                recurrent_dropout, reset_after, seed, dtype=options.get("dtype"),
-                name=f"{snake_case('GRU')}_cell",
-            ),
-            return_sequences, return_state, go_backwards, stateful, unroll,
-            activity_regularizer=activity_regularizer, **options,
+        cell = GRUCell(
+            units, activation, recurrent_activation, use_bias,
+            reset_after=reset_after, **self.for_cell(options),
         )  # fmt: skip
+        super().__init__(cell, options)
+        self.use_cudnn = use_cudnn

@@ -97,7 +97,11 @@ class RNN(Layer):
         for state, new in zip(self.memory.states, states):
             effects.update(state, new)
         found = outputs if self.return_sequences else last
-        return (found, *states) if self.return_state else found
+        if not self.return_state:
+            return found
+        if isinstance(self.cell, StackedRNNCells):
+            return (found, *self.cell.by_cell(states))
+        return (found, *states)
 
     def compute_mask(self, inputs: Tree[Tensor], mask: Tree[Tensor] = None) -> Tensor | None:
         first = mask[0] if isinstance(mask, list | tuple) else mask

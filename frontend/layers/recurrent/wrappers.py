@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import signature
 from typing import Unpack, cast, final
 
 from graphc.errors import ArgumentError, ShapeError
+from graphc.frontend.layers.binding import parameters_of
 from graphc.frontend.layers.layer import Layer
 from graphc.frontend.layers.registry import Given, copied, layer_of
 from graphc.frontend.layers.spec import BuildShape, LayerOptions
-from graphc.ir.dim import product
+from graphc.frontend.layers.wrapper import Wrapper
+from graphc.ir.dim import may_equal, product
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree, leaves
 from graphc.ops import elementwise, movement
@@ -19,7 +20,7 @@ from .rnn import RNN
 
 
 @final
-class TimeDistributed(Layer):
+class TimeDistributed(Wrapper):
     """A layer at every time step: (batch, steps, ...) -> (batch, steps, ...), the same weights.
 
     The steps become part of the batch, so the layer runs once on batch * steps examples.
@@ -32,10 +33,6 @@ class TimeDistributed(Layer):
 
     supports_masking = True
 
-    def __init__(self, layer: Given, **options: Unpack[LayerOptions]) -> None:
-        super().__init__(**options)
-        self.layer = layer_of(layer)
-
     def build(self, input_shape: BuildShape) -> None:
         if len(input_shape) < 3:
             raise ShapeError(
@@ -43,15 +40,28 @@ class TimeDistributed(Layer):
                 received=input_shape,
                 expected="(batch, steps, ...)",
             )
+        super().build((input_shape[0], *input_shape[2:]))
 
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         batch, steps, *rest = inputs.shape
         flat = movement.reshape(inputs, (product((batch, steps)), *rest))
-        if mask is not None and "mask" in signature(self.layer.call).parameters:
-            y = self.layer(flat, mask=movement.reshape(mask, (product((batch, steps)),)))
+        if mask is not None:
+            self._check(mask, inputs)
+        if mask is not None and "mask" in parameters_of(type(self.layer), "call").names:
+            flat_mask = movement.reshape(mask, (product((batch, steps)), *mask.shape[2:]))
+            y = self.layer(flat, mask=flat_mask)
         else:
             y = self.layer(flat)
         return movement.reshape(y, (batch, steps, *y.shape[1:]))
+
+    def _check(self, mask: Tensor, inputs: Tensor) -> None:
+        fits = all(may_equal(a, b) for a, b in zip(mask.shape[:2], inputs.shape[:2]))
+        if mask.ndim < 2 or not fits:
+            raise ShapeError(
+                f"the mask of {self.name} has a number for each step of each example",
+                received=mask.shape,
+                expected=inputs.shape[:2],
+            )
 
 
 Merge = Callable[[Tensor, Tensor], Tensor]

@@ -4,32 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from types import SimpleNamespace
 
 import numpy as np
 
 import graphc as gx
-from graphc.frontend.config import epsilon, floatx, set_floatx
+from graphc.frontend import config
+from graphc.frontend.config import (
+    epsilon,
+    floatx,
+    image_data_format,
+    set_floatx,
+    set_image_data_format,
+)  # fmt: skip
+from graphc.frontend.layers import Input
 from graphc.frontend.masks import mask_of, set_mask
-from graphc.frontend.seeds import SeedGenerator
 from graphc.ir.node import Tensor
 
-from .ops import convert_to_numpy, convert_to_tensor, is_tensor, shape, zeros
+from . import ops, random
+from .ops import convert_to_numpy, convert_to_tensor, is_tensor, shape
 
 __all__ = [
+    "config",
     "convert_to_numpy",
     "convert_to_tensor",
     "epsilon",
     "floatx",
+    "image_data_format",
     "is_tensor",
+    "random",
     "set_floatx",
+    "set_image_data_format",
     "shape",
 ]
 
-SUPPORTS_SPARSE_TENSORS = SUPPORTS_RAGGED_TENSORS = False
+SUPPORTS_SPARSE_TENSORS = SUPPORTS_RAGGED_TENSORS = SUPPORTS_COMPLEX_DTYPES = False
 set_keras_mask, get_keras_mask = set_mask, mask_of
-random = SimpleNamespace(SeedGenerator=SeedGenerator)
-numpy = SimpleNamespace(zeros=zeros)
+numpy = ops
+gx.Variable.path = property(lambda variable: variable.name)
 
 
 def backend() -> str:
@@ -58,18 +69,26 @@ def standardize_dtype(dtype: object) -> str:
     return str(dtype) if not isinstance(dtype, type) else np.dtype(dtype).name
 
 
+def standardize_shape(shape: object) -> tuple[object, ...]:
+    return tuple(shape)
+
+
 def name_scope(name: str, **others: object) -> nullcontext[None]:
     return nullcontext()
 
 
-config = SimpleNamespace(
-    image_data_format=lambda: "channels_last", floatx=floatx, epsilon=epsilon, set_floatx=set_floatx
-)
-image_data_format = config.image_data_format
+class _Symbolic(type):
+    def __call__(
+        cls, shape: object, dtype: str = "float32", name: str | None = None, **others: object
+    ) -> Tensor:
+        return Input(batch_shape=tuple(shape), dtype=dtype, name=name)
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, Tensor) and value.concrete() is None
 
 
-def KerasTensor(shape: object, dtype: str = "float32", **others: object) -> Tensor:
-    return gx.placeholder(tuple(shape), dtype)
+class KerasTensor(metaclass=_Symbolic):
+    """Tensors that are not computed."""
 
 
 def compute_output_spec(function: Callable[..., object], *args: object, **kwargs: object) -> object:

@@ -17,5 +17,9 @@ def _set(policy: str) -> None:
 dtype_policy = SimpleNamespace(dtype_policy=lambda: _policy[0], set_dtype_policy=_set)
 
 
+def serialize(policy: object) -> object:
+    return getattr(policy, "name", policy)
+
+
 def DTypePolicy(name: str) -> str:
     return name.removeprefix("mixed_")

@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 import graphc as gx
-from graphc.frontend import seeds
+from graphc.frontend import layers, seeds
 from graphc.frontend.effects import collecting_effects
+from graphc.frontend.layers.members import parts_of
 from graphc.frontend.masks import mask_of
 from graphc.ir.tree import leaves
 
@@ -79,7 +80,8 @@ def _shapes(output, wanted):
 
 def _symbolic(layer, data, options, shape, mask_shape):
     def like(x):
-        return gx.placeholder(convert_to_numpy(x).shape, convert_to_numpy(x).dtype)
+        value = convert_to_numpy(x)
+        return layers.Input(batch_shape=value.shape, dtype=value.dtype)
 
     inputs = [like(x) for x in data] if isinstance(data, list | tuple) else like(data)
     output = layer(inputs, **options)
@@ -97,4 +99,5 @@ def _trained(layer, data, options):
 
 
 def _generators(layer):
-    return [v for v in vars(layer).values() if isinstance(v, seeds.SeedGenerator)]
+    held = [v for part in parts_of(layer) for v in vars(part).values()]
+    return [v for v in held if isinstance(v, seeds.SeedGenerator)]

@@ -6,13 +6,24 @@ import numpy as np
 
 import graphc as gx
 from graphc.ir.node import Tensor
+from graphc.ops import elementwise, movement, reduce
+
+from . import random  # noqa: F401
 
 
 def __getattr__(name: str) -> object:
-    for place in (gx, gx.nn):
+    name = OTHERWISE.get(name, name)
+    for place in (gx, gx.nn, elementwise, movement, reduce):
         if not name.startswith("__") and hasattr(place, name):
             return getattr(place, name)
     raise AttributeError(name)
+
+
+# Names of Keras for what graphc calls otherwise.
+OTHERWISE = {
+    "subtract": "sub", "multiply": "mul", "divide": "div", "concatenate": "concat",
+    "var": "variance", "std": "std",
+}  # fmt: skip
 
 
 def convert_to_tensor(x: object, dtype: object = None, sparse: object = None) -> Tensor:
