@@ -123,6 +123,8 @@ class Sequential(Model):
         cls, config: Mapping[str, object], custom_objects: Mapping[str, object] | None = None
     ) -> Self:
         model = cls(name=cast("str | None", config.get("name")))
+        # Before there are layers: each of them has its own word on it.
+        model.trainable = bool(config.get("trainable", True))
         found = deserialize_keras_object(cast(Json, config["layers"]), custom_objects)
         for layer in cast("list[Layer]", found):
             model.add(layer)
@@ -130,5 +132,4 @@ class Sequential(Model):
         if shape is not None and not model.built:
             model.dtype = as_dtype(cast(str, config.get("dtype", model.dtype.name)))
             model.build(tuple(cast("list[int | None]", shape)))
-        model.trainable = bool(config.get("trainable", True))
         return model
