@@ -63,7 +63,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     "lambda_layer": {
         "*.test_lambda_basics": BYTECODE,
         "*.test_correctness*": BYTECODE,
-        "*.test_from_config_fails_closed*": BYTECODE,
     },
     "masking": {
         "*.test_masking_correctness": "a call is traced with symbols, whose numbers it cannot ask",
