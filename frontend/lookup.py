@@ -108,6 +108,31 @@ def is_configurable(value: object) -> TypeGuard[Configurable]:
     return isinstance(value, Configurable) and not isinstance(value, type)
 
 
+def revived(kind: str, table: Mapping[str, object], config: str | Config) -> object:
+    """What a name or a config means: objects of classes, anything else as the table has it.
+
+    Raises:
+        UnknownNameError: a name that is not in the table.
+        ArgumentError: neither a name nor a config.
+    """
+    if isinstance(config, str):
+        found, options = find(kind, table, config), {}
+    elif "class_name" in config:
+        found = find(kind, table, str(config["class_name"]))
+        options = cast(Config, config.get("config", {}))
+    else:
+        raise ArgumentError(f"not the config of a {kind}", received=repr(config))
+    if not isinstance(found, type):
+        return found
+    return found() if isinstance(config, str) else made(cast(type[object], found), options)
+
+
+def no_such(kind: str, given: object) -> ArgumentError:
+    """The error for what is neither a name nor a class, an object or a function."""
+    expected = "a name, a class, an object, a function"
+    return ArgumentError(f"not a {kind}", received=repr(given), expected=expected)
+
+
 @runtime_checkable
 class FromConfig(Protocol):
     """A class that makes objects from what their `get_config` gave."""

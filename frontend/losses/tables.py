@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from graphc.errors import ArgumentError
-from graphc.frontend.lookup import Config, config_of, find
+from graphc.frontend.lookup import Config, config_of, no_such, revived
 
 from . import crossentropy, divergence, focal, margins, overlap, regression, sequence, similarity
 from .loss import Function, FunctionLoss, Loss
@@ -75,14 +74,11 @@ def get(identifier: Given | None) -> Loss | Function | None:
     """
     if identifier is None:
         return None
-    if isinstance(identifier, Mapping):
-        return deserialize(cast(Config, identifier))
-    if not isinstance(identifier, str) and not callable(identifier):
-        raise ArgumentError(
-            "not a loss", received=repr(identifier),
-            expected="a name, a class, an object, a function",
-        )  # fmt: skip
-    return _made(find("loss", BY_NAME, identifier) if isinstance(identifier, str) else identifier)
+    if isinstance(identifier, str | Mapping):
+        return deserialize(cast("str | Config", identifier))
+    if not callable(identifier):
+        raise no_such("loss", identifier)
+    return identifier() if isinstance(identifier, type) else identifier
 
 
 def as_loss(given: Given) -> Loss:
@@ -118,16 +114,4 @@ def deserialize(
 ) -> Loss | Function:
     """What `serialize` described; `custom_objects` are losses of the user by name."""
     table = {**BY_NAME, **(custom_objects or {})}
-    if isinstance(config, str):
-        return _made(find("loss", table, config))
-    if "class_name" not in config:
-        raise ArgumentError("not the config of a loss", received=repr(config))
-    kind = find("loss", table, str(config["class_name"]))
-    if not isinstance(kind, type):
-        return kind
-    return kind.from_config(cast(Config, config.get("config", {})))
-
-
-def _made(found: type[Loss] | Loss | Function) -> Loss | Function:
-    """An object of a class; anything else is itself."""
-    return found() if isinstance(found, type) else found
+    return cast("Loss | Function", revived("loss", table, config))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from graphc.errors import ArgumentError
 from graphc.frontend import losses
-from graphc.frontend.lookup import Config, config_of, find
+from graphc.frontend.lookup import Config, config_of, find, no_such, revived
 from graphc.frontend.naming import snake_case
 from graphc.ir.node import Tensor
 
@@ -82,10 +81,7 @@ def get(identifier: Given | None) -> Metric | Function | None:
     if isinstance(identifier, Metric):
         return identifier
     if not callable(identifier):
-        raise ArgumentError(
-            "not a metric", received=repr(identifier),
-            expected="a name, a class, an object, a function",
-        )  # fmt: skip
+        raise no_such("metric", identifier)
     return cast(Function, identifier)
 
 
@@ -132,10 +128,4 @@ def deserialize(
     config: str | Config, custom_objects: Mapping[str, type[Metric]] | None = None
 ) -> Metric:
     """What `serialize` described; `custom_objects` are metrics of the user by name."""
-    table = {**BY_NAME, **(custom_objects or {})}
-    if isinstance(config, str):
-        return find("metric", table, config)()
-    if "class_name" not in config:
-        raise ArgumentError("not the config of a metric", received=repr(config))
-    kind = find("metric", table, str(config["class_name"]))
-    return kind.from_config(cast(Config, config.get("config", {})))
+    return cast(Metric, revived("metric", {**BY_NAME, **(custom_objects or {})}, config))

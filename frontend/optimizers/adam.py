@@ -8,13 +8,13 @@ from graphc.errors import ArgumentError
 from graphc.ir.node import Tensor
 from graphc.ops.elementwise import maximum, sqrt, square
 
-from .optimizer import Optimizer
+from .moments import AbstractMoments
 from .options import Common, Options
 from .rate import GivenRate
 from .step import State, Step
 
 
-class Adam(Optimizer):
+class Adam(AbstractMoments):
     """Adam (Kingma and Ba 2015, the form at the end of section 2), at step t = 1, 2, ...
 
         m = m + (1 - beta_1) * (g - m)
@@ -37,8 +37,7 @@ class Adam(Optimizer):
         self, learning_rate: GivenRate = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
         epsilon: float = 1e-7, amsgrad: bool = False, **options: Unpack[Options],
     ) -> None:  # fmt: skip
-        super().__init__(learning_rate, **options)
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
         self.amsgrad = amsgrad
         self.more_slots = ("velocity_hat",) if amsgrad else ()
 
@@ -46,7 +45,7 @@ class Adam(Optimizer):
         self, gradient: Tensor, parameter: Tensor, state: State, step: Step
     ) -> tuple[Tensor, State]:
         m, v, t = state["momentum"], state["velocity"], step.number
-        m = m + (1 - self.beta_1) * (gradient - m)
+        m = self.first(m, gradient)
         v = v + (1 - self.beta_2) * (square(gradient) - v)
         new = {"momentum": m, "velocity": v}
         if self.amsgrad:

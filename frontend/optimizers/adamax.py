@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Unpack, final
+from typing import final
 
 from graphc.ir.node import Tensor
 from graphc.ops import elementwise
 from graphc.ops.elementwise import maximum
 
-from .optimizer import Optimizer
-from .options import Options
-from .rate import GivenRate
+from .moments import AbstractMoments
 from .step import State, Step
 
 
 @final
-class Adamax(Optimizer):
+class Adamax(AbstractMoments):
     """Adamax (Kingma and Ba 2015, algorithm 2), at step t = 1, 2, ...
 
         m = m + (1 - beta_1) * (g - m)
@@ -27,18 +25,11 @@ class Adamax(Optimizer):
 
     slots = ("momentum", "norm")
 
-    def __init__(
-        self, learning_rate: GivenRate = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
-        epsilon: float = 1e-7, **options: Unpack[Options],
-    ) -> None:  # fmt: skip
-        super().__init__(learning_rate, **options)
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
-
     def update(
         self, gradient: Tensor, parameter: Tensor, state: State, step: Step
     ) -> tuple[Tensor, State]:
         m, u, t = state["momentum"], state["norm"], step.number
-        m = m + (1 - self.beta_1) * (gradient - m)
+        m = self.first(m, gradient)
         u = maximum(self.beta_2 * u, elementwise.abs(gradient))
         rate = step.rate / (1 - self.beta_1**t)
         return parameter - rate * m / (u + self.epsilon), {"momentum": m, "norm": u}

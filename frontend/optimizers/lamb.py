@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Unpack, final
+from typing import final
 
 from graphc.ir.node import Tensor
 from graphc.ops.elementwise import greater, logical_and, sqrt, square, where
 
 from .clip import norm
-from .optimizer import Optimizer
-from .options import Options
-from .rate import GivenRate
+from .moments import AbstractMoments
 from .step import State, Step
 
 
 @final
-class Lamb(Optimizer):
+class Lamb(AbstractMoments):
     """Lamb (You et al. 2020, algorithm 2), at step t = 1, 2, ...
 
         m = m + (1 - beta_1) * (g - m)
@@ -28,18 +26,11 @@ class Lamb(Optimizer):
 
     slots = ("momentum", "velocity")
 
-    def __init__(
-        self, learning_rate: GivenRate = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
-        epsilon: float = 1e-7, **options: Unpack[Options],
-    ) -> None:  # fmt: skip
-        super().__init__(learning_rate, **options)
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
-
     def update(
         self, gradient: Tensor, parameter: Tensor, state: State, step: Step
     ) -> tuple[Tensor, State]:
         m, v, t = state["momentum"], state["velocity"], step.number
-        m = m + (1 - self.beta_1) * (gradient - m)
+        m = self.first(m, gradient)
         v = v + (1 - self.beta_2) * (square(gradient) - v)
         u = m / (1 - self.beta_1**t) / (sqrt(v / (1 - self.beta_2**t)) + self.epsilon)
         w_norm, u_norm = norm([parameter]), norm([u])

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Unpack, final
+from typing import final
 
 from graphc.ir.node import Tensor
 from graphc.ops.elementwise import sqrt, square
 
-from .optimizer import Optimizer
-from .options import Options
-from .rate import GivenRate
+from .moments import AbstractMoments
 from .step import State, Step
 
 
 @final
-class Nadam(Optimizer):
+class Nadam(AbstractMoments):
     """Nadam (Dozat 2016, algorithm 2), at step t = 1, 2, ... with momenta u_t that rise to beta_1
 
         u_t = beta_1 * (1 - 0.96**t / 2),     p = u_1 * u_2 * ... * u_t
@@ -29,19 +27,12 @@ class Nadam(Optimizer):
     slots = ("momentum", "velocity")
     shared = {"u_product": 1.0}  # noqa: RUF012
 
-    def __init__(
-        self, learning_rate: GivenRate = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
-        epsilon: float = 1e-7, **options: Unpack[Options],
-    ) -> None:  # fmt: skip
-        super().__init__(learning_rate, **options)
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
-
     def update(
         self, gradient: Tensor, parameter: Tensor, state: State, step: Step
     ) -> tuple[Tensor, State]:
         m, v, t, p = state["momentum"], state["velocity"], step.number, step.shared["u_product"]
         u, ahead = self._u(t), self._u(t + 1)
-        m = m + (1 - self.beta_1) * (gradient - m)
+        m = self.first(m, gradient)
         v = v + (1 - self.beta_2) * (square(gradient) - v)
         n = ahead / (1 - p * ahead) * m + (1 - u) / (1 - p) * gradient
         size = sqrt(v / (1 - self.beta_2**t)) + self.epsilon

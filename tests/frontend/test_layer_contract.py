@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -13,7 +14,15 @@ from graphc.frontend import config, dtype_policy, layers
 from graphc.ir.tree import leaves
 from graphc.ops.leaf import placeholder
 
+PACKAGE = layers.__name__
 EVERY = pytest.mark.parametrize("row", [*ROWS, *OURS], ids=lambda row: row.text)
+
+
+# Public layers that no row can have, and where they are tested.
+ELSEWHERE = {
+    "Layer": "the base of all", "Wrapper": "a base", "InputLayer": "has no output of its own",
+    "Lambda": "its function is not in its configuration (test_layers.py)",
+}  # fmt: skip
 
 
 def made(row: Row, **options: object) -> layers.Layer:
@@ -39,6 +48,14 @@ def given(row: Row, inputs: list):
 def inputs_for(row: Row, batch: int | None, dtype: str = "float32"):
     kind = "int64" if row.integers else dtype
     return [placeholder((batch, *s), kind, name=f"x{i}") for i, s in enumerate(shapes(row))]
+
+
+def test_every_public_layer_is_in_the_table():
+    written = set(re.findall(r"\w+", " ".join(row.text for row in [*ROWS, *OURS])))
+    written |= {"StackedRNNCells"} if "RNN([" in " ".join(row.text for row in ROWS) else set()
+    public = {k.__name__ for k in layers.KNOWN.values() if k.__module__.startswith(PACKAGE)}
+    images = {k.__name__ for k in layers.KNOWN.values() if ".augmentation" in k.__module__}
+    assert public - images - written == set(ELSEWHERE)
 
 
 @EVERY

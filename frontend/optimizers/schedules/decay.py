@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import final
 
@@ -15,52 +16,51 @@ from graphc.ops.elementwise import ceil, floor, less_equal, maximum, minimum, wh
 from .schedule import LearningRateSchedule, as_rate
 
 
+class AbstractDecay(LearningRateSchedule):
+    """A rate that depends on t / n, which is rounded down in stairs."""
+
+    is_graph = True
+
+    def __init__(
+        self, initial_learning_rate: float, decay_steps: int, decay_rate: float,
+        staircase: bool = False, name: str | None = None,
+    ) -> None:  # fmt: skip
+        self.initial_learning_rate, self.decay_rate = initial_learning_rate, decay_rate
+        self.decay_steps, self.staircase = positive(decay_steps), staircase
+        self.name = name or type(self).__name__
+
+    @eager_on_arrays
+    def __call__(self, step: TensorLike) -> Tensor:
+        passed = as_rate(step) / self.decay_steps
+        return self.fallen(floor(passed) if self.staircase else passed)
+
+    @abstractmethod
+    def fallen(self, passed: Tensor) -> Tensor:
+        """The rate after that many times n steps."""
+
+
 @final
-class ExponentialDecay(LearningRateSchedule):
+class ExponentialDecay(AbstractDecay):
     """r * decay_rate ** (t / n), with t / n rounded down in stairs.
 
     >>> float(ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5)(20))
     0.02500000037252903
     """
 
-    is_graph = True
-
-    def __init__(
-        self, initial_learning_rate: float, decay_steps: int, decay_rate: float,
-        staircase: bool = False, name: str = "ExponentialDecay",
-    ) -> None:  # fmt: skip
-        self.initial_learning_rate, self.decay_rate = initial_learning_rate, decay_rate
-        self.decay_steps, self.staircase, self.name = positive(decay_steps), staircase, name
-
-    @eager_on_arrays
-    def __call__(self, step: TensorLike) -> Tensor:
-        passed = as_rate(step) / self.decay_steps
-        exponent = floor(passed) if self.staircase else passed
-        return self.initial_learning_rate * self.decay_rate**exponent
+    def fallen(self, passed: Tensor) -> Tensor:
+        return self.initial_learning_rate * self.decay_rate**passed
 
 
 @final
-class InverseTimeDecay(LearningRateSchedule):
+class InverseTimeDecay(AbstractDecay):
     """r / (1 + decay_rate * t / n), with t / n rounded down in stairs.
 
     >>> float(InverseTimeDecay(0.1, decay_steps=10, decay_rate=1.0)(10))
     0.05000000074505806
     """
 
-    is_graph = True
-
-    def __init__(
-        self, initial_learning_rate: float, decay_steps: int, decay_rate: float,
-        staircase: bool = False, name: str = "InverseTimeDecay",
-    ) -> None:  # fmt: skip
-        self.initial_learning_rate, self.decay_rate = initial_learning_rate, decay_rate
-        self.decay_steps, self.staircase, self.name = positive(decay_steps), staircase, name
-
-    @eager_on_arrays
-    def __call__(self, step: TensorLike) -> Tensor:
-        passed = as_rate(step) / self.decay_steps
-        ratio = floor(passed) if self.staircase else passed
-        return self.initial_learning_rate / (1 + self.decay_rate * ratio)
+    def fallen(self, passed: Tensor) -> Tensor:
+        return self.initial_learning_rate / (1 + self.decay_rate * passed)
 
 
 @final
