@@ -78,7 +78,8 @@ class Normalization(Layer):
     def _statistic(self, which: int) -> Tensor:
         weight = (self.adapt_mean, self.adapt_variance)[which]
         if weight is not None:
-            return movement.reshape(weight.value, self.wide)
+            kept = convert.cast(weight.value, self.compute_dtype)
+            return movement.reshape(kept, self.wide)
         if self.known is None:
             raise ModeError(f"{self.name} has no statistics yet", fix="call adapt(data)")
         return leaf.constant(self.known[which].reshape(self.wide), self.compute_dtype)

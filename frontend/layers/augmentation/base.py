@@ -63,8 +63,9 @@ class TrainingByDefault(Layer):
     """A layer that is called with arrays, outside of models, to see what it does in training."""
 
     def __call__(
-        self, inputs: object, *more: object, training: bool | None = None, **options: object
-    ) -> Tensor:
+        self, inputs: object = None, *more: object, training: bool | None = None,
+        **options: object,
+    ) -> Tensor:  # fmt: skip
         """What the layer makes of images; inside of models `training` is that of the model."""
         if training is None and is_outermost() and _has_values(inputs):
             training = True
