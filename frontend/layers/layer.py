@@ -237,14 +237,16 @@ class Layer(Holder):
         said = {**options, **found}
         if "training" in wanted.names[1 + len(more) :] or wanted.open:
             said["training"] = phase.training
-        result = self._run(phase, (tensors, *more), said)
+        result = self._called(phase, (tensors, *more), said)
         self._finish(tensors, cast(Tree[Tensor], known), result)
         if around.depth:
             return result
         said = {} if training is None else {"training": training}
         return cast(Tensor, remembered(Call(self, (tensors, *more), {**options, **said}), result))
 
-    def _run(self, phase: Phase, given: tuple[object, ...], options: dict[str, object]) -> Tensor:
+    def _called(
+        self, phase: Phase, given: tuple[object, ...], options: dict[str, object]
+    ) -> Tensor:
         """What `call` answers, with the phase around it."""
         if phase.depth == 1:
             for part in parts_of(self):
