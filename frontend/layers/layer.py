@@ -41,17 +41,10 @@ from .binding import (
 )
 from .calls import Call, Connection, only, remembered, without_effects
 from .members import Holder, Past, Rules, WeightRules, parts_of
-from .phase import (
-    PHASE,
-    Phase,
-    inside_of_calls,
-    is_outermost,
-    outside_of_calls,
-    unseen_calls,
-)
+from .phase import PHASE, Phase, inside_of_calls, outside_of_calls, unseen_calls
 from .spec import BuildShape, InputSpec, LayerOptions, build_shape, check_input, check_options
 
-__all__ = ["Layer", "inside_of_calls", "is_outermost", "outside_of_calls", "unseen_calls"]
+__all__ = ["Layer", "inside_of_calls", "outside_of_calls", "unseen_calls"]
 
 RULES = ("initializer", "regularizer", "constraint")
 

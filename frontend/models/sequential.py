@@ -83,7 +83,7 @@ class Sequential(Model):
         """Build all layers for inputs of this shape, in the model's dtype."""
         self.declared_shape = input_shape
         declared = next((x.name for x in self.stack if isinstance(x, InputLayer)), None)
-        self.chain = [Input(input_shape[1:], input_shape[0], self.dtype, declared)]
+        self.chain = [Input(input_shape[1:], input_shape[0], self.dtype, name=declared)]
         for layer in self.layers:
             self._extend(layer)
         self._wire()

@@ -12,7 +12,8 @@ from typing import Unpack
 from graphc.errors import ArgumentError
 from graphc.frontend.eager import eager_on_arrays
 from graphc.frontend.image.form import as_batch
-from graphc.frontend.layers.layer import Layer, is_outermost
+from graphc.frontend.layers.layer import Layer
+from graphc.frontend.layers.phase import is_outermost
 from graphc.frontend.layers.spec import BaseOptions
 from graphc.frontend.seeds import SeedGenerator
 from graphc.frontend.structure import has_symbolic, map_arrays
