@@ -104,6 +104,10 @@ def _read_by(s: Store) -> set[str]:
     return {e.buffer.name for e in walk(roots_of_store(s)) if isinstance(e, Load)}
 
 
+def _loaded(stores: Iterable[Store]) -> set[str]:
+    return set[str]().union(*map(_read_by, stores))
+
+
 def apart_from_smaller(kernel: Kernel) -> tuple[Kernel, ...]:
     """Stores over fewer axes apart, so that they do not bind the loops of the others.
 
@@ -121,7 +125,7 @@ def apart_from_smaller(kernel: Kernel) -> tuple[Kernel, ...]:
 def _is_alone(kernel: Kernel, s: Store) -> bool:
     """Whether a store and the others may come in any order, wherever their results lie."""
     others = [t for t in kernel.stores if t is not s]
-    mine, theirs = _read_by(s), set[str]().union(*map(_read_by, others))
+    mine, theirs = _read_by(s), _loaded(others)
     in_its_place = s.buffer.name in mine and s.buffer.name not in theirs
     overwrites = not in_its_place and any(must_precede(t, s) for t in others)
     read = mine & {t.buffer.name for t in others} or any(must_precede(s, t) for t in others)
@@ -156,9 +160,12 @@ def may_overwrite(kernel: Kernel, s: Store, buffer: str) -> bool:
     Its loads must have the store's index, and what is read through a reduction must be read before
     the first element of that reduction is overwritten: it must depend only on axes of the store
     that nothing reduces, because those are bound first. Where two stores wait for each other, one
-    must have fewer axes, which nothing reduces; behind those its reductions are computed.
+    must have fewer axes, which nothing reduces; behind those its reductions are computed. Stores
+    of other groups, whose loops may run later, must not read the buffer at all.
     """
     if s.combine is not None:
+        return False
+    if any(s not in g.stores and buffer in _loaded(g.stores) for g in independent_groups(kernel)):
         return False
     loads = [e for e in expressions_of(kernel) if isinstance(e, Load) and e.buffer.name == buffer]
     if any(e.index != s.index or e.checked or e.exact for e in loads):

@@ -93,6 +93,23 @@ def test_a_product_of_matrices_may_not_write_in_place() -> None:
     assert not replaces(KernelStep(kernel, {"x": x, "w": w, "y": y}), y, x)
 
 
+def test_what_other_loops_read_may_not_be_overwritten() -> None:
+    old, new, mean = (storage(name, ()) for name in ("old", "new", "mean"))
+    x = storage("x", (7,))
+    count = build.load(Buffer("old", old.dtype, ()))
+    values = build.load(Buffer("x", x.dtype, (7,)), "i")
+    more = build.op("add", count, build.const(1.0, old.dtype))
+    part = build.op("div", build.reduce("sum", values, "i"), count)
+    alone = build.store(Buffer("new", new.dtype, ()), (), more)
+    other = build.store(Buffer("mean", mean.dtype, ()), (), part)
+    bound = {s.name: s for s in (old, new, mean, x)}
+    for stores, may in (((alone,), True), ((alone, other), False)):
+        kernel = Kernel("test", (Axis("i", 7),)[: len(stores) - 1], stores)
+        names = {"old", "x", *(s.buffer.name for s in stores)}
+        made = KernelStep(kernel, {n: bound[n] for n in names})
+        assert replaces(made, new, old) is may
+
+
 def test_offsets_serve_the_largest_sizes_so_far() -> None:
     x, a, b, c = storage("x", place="input"), storage("a"), storage("b"), storage("c", (n, 4))
     p = plan(step(a, x), step(b, x), step(c, a, b))
