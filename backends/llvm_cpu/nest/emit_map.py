@@ -17,15 +17,13 @@ from graphc.ir.dim import Size
 from graphc.kernels.build import const
 from graphc.kernels.dense import is_keyed
 from graphc.kernels.evaluate import identity
-from graphc.kernels.kernel import Affine, Axis, Kernel, Load, Store
+from graphc.kernels.kernel import Affine, Axis, Kernel, Store
 from graphc.kernels.levels import (
     apart_from_smaller,
     independent_groups,
     must_precede,
     of_stores,
-    roots_of_store,
 )
-from graphc.kernels.walk import walk
 
 from .body import Body
 from .map import MapEmitter, clears_itself, needs_clearing
@@ -73,11 +71,9 @@ def _phases(
     ordered = [s for s in kernel.stores if is_keyed(s)]
     plain = [s for s in kernel.stores if not is_keyed(s)]
     keyed = [nest(of_stores(kernel, [s])) for s in ordered]
-    whole = of_stores(kernel, plain)
-    first, *later = _in_order(whole, independent_groups(whole)) if plain else [()]
-    maps = [nest(part) for group in first for part in apart_from_smaller(group)]
-    last = [[nest(group) for group in groups] for groups in later]
-    all_nests = keyed + maps + [n for nests in last for n in nests]
+    groups = independent_groups(of_stores(kernel, plain)) if plain else ()
+    maps = [nest(part) for group in groups for part in apart_from_smaller(group)]
+    all_nests = keyed + maps
     dirty = [
         s
         for part, chosen in all_nests
@@ -86,34 +82,11 @@ def _phases(
     ]
     clears = [(k, schedule_map(k, target)) for k in map(_clearing, dirty)]
     found = [("clear", clears)]
-    apart = any(must_precede(a, b) for a in ordered for b in plain)
-    found += [("scatter", keyed), ("", maps)] if apart else [("", keyed + maps)]
-    found = [(label, nests) for label, nests in found if nests]
-    found += [("", nests) for nests in last]
-    labels = [label or f"part{i}" for i, (label, _) in enumerate(found[:-1])]
-    return [(label, nests) for label, (_, nests) in zip([*labels, ""], found, strict=True)]
-
-
-def _in_order(kernel: Kernel, groups: Sequence[Kernel]) -> list[Sequence[Kernel]]:
-    """Groups of stores one after the other, where one may overwrite what another still reads.
-
-    They share no axis, so they can only meet at elements that no axis moves, such as the count of
-    steps, which every rule reads and one store increases. Groups that wait for each other become
-    one: all values at one place are computed before the first is stored.
-    """
-    fixed = [{s.index for s in g.stores if not s.axes and s.combine is None} for g in groups]
-    if not any(fixed):
-        return [groups]
-    below = [walk(e for s in g.stores for e in roots_of_store(s)) for g in groups]
-    loaded = [{e.index for e in found if isinstance(e, Load)} for found in below]
-    left, phases = list(range(len(groups))), list[Sequence[Kernel]]()
-    while left:
-        free = [i for i in left if not any(fixed[i] & loaded[j] for j in left if i != j)]
-        if not free:
-            return [*phases, [of_stores(kernel, [s for i in left for s in groups[i].stores])]]
-        phases.append([groups[i] for i in free])
-        left = [i for i in left if i not in free]
-    return phases
+    if any(must_precede(a, b) for a in ordered for b in plain):
+        found += [("scatter", keyed), ("", maps)]
+    else:
+        found += [("", all_nests)]
+    return [(label, nests) for label, nests in found if nests]
 
 
 def _clearing(s: Store) -> Kernel:
