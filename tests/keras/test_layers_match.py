@@ -21,8 +21,8 @@ EVERY = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.text)
 
 # Arguments of Keras's layers that ours have not.
 LACKING = {
-    "activity_regularizer", "quantization_config", "renorm", "renorm_clipping", "renorm_momentum",
-    "rms_scaling", "synchronized", "zero_output_for_mask",
+    "activity_regularizer", "quantization_config",
+    "rms_scaling", "zero_output_for_mask",
 }  # fmt: skip
 # TensorFlow's losses of the second and third step differ from NumPy's in float64 by 2e-3 here.
 NO_STEPS = "Conv1D(4, 2, strides=2, data_format='channels_first')"
@@ -64,7 +64,7 @@ def test_the_same_numbers(row: Row):
         inputs, layers.Flatten()(layer(inputs if isinstance(row.taken, list) else inputs[0]))
     )
     noise = any(word in row.text for word in ("Dropout", "Noise"))
-    steps = bool(row.weights) and not noise and row.text != NO_STEPS
+    steps = bool(layer.trainable_weights) and not noise and row.text != NO_STEPS
     weights, first, losses, after, config = says(
         THEIRS.format(text=row.text), shapes=shapes, kind=kind, weights=None, values=values,
         several=isinstance(row.taken, list), target=target, steps=steps,
