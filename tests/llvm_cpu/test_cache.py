@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -96,6 +97,19 @@ def test_an_object_larger_than_the_limit_is_kept_until_the_next(tmp_path):
         assert cache.lookup(keys[0])
         cache.store(keys[1], bytes(10_000))
         assert [cache.lookup(key) is not None for key in keys] == [False, True]
+
+
+def test_a_folder_of_many_entries_is_seldom_looked_at(tmp_path, monkeypatch):
+    looks = []
+    trim = cache._trim
+    monkeypatch.setattr(cache, "_trim", lambda *given: (looks.append(given), trim(*given)))
+    with settings(cache_mib=100):  # one folder of 256 may hold 200 KiB
+        for i in range(2000):
+            key = "00" + hashlib.sha256(str(i).encode()).hexdigest()[2:]
+            assert cache.store(key, bytes(500))
+    kept = sum(p.stat().st_size for p in (tmp_path / "objects" / "00").iterdir())
+    assert kept < 1.5 * 200 * 1024, "1 MB was stored"
+    assert 40 < len(looks) < 200
 
 
 def test_processes_share_a_folder(tmp_path):

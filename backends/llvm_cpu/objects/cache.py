@@ -29,6 +29,8 @@ _HEADER = len(MAGIC) + 32
 _DIGITS = {"objects": 2, "functions": 0}
 """Kinds of entries, by the digits that name their folders. Each kind may take half of the cache."""
 _TOUCH_SECONDS = 3600.0
+_LOOKS = 16
+"""How often a folder is looked at while as many bytes come as it may hold."""
 
 BACKEND = Path(__file__).parent.parent
 
@@ -108,8 +110,10 @@ def store(key: str, data: bytes, kind: str = "objects") -> bool:
         _publish(path, _header(data) + data)
     except OSError:
         return False
-    with suppress(OSError):  # others may remove files as well, or hold them open
-        _trim(path, (current().cache_mib << 19) >> 4 * _DIGITS[kind])
+    limit = (current().cache_mib << 19) >> 4 * _DIGITS[kind]
+    if _is_trimmed_by(key, len(data), limit):
+        with suppress(OSError):  # others may remove files as well, or hold them open
+            _trim(path, limit)
     return True
 
 
@@ -143,21 +147,31 @@ def _touch(path: Path) -> None:
         return
 
 
+def _is_trimmed_by(key: str, size: int, limit: int) -> bool:
+    """Whether storing this entry looks at its whole folder, which takes long where there are many.
+
+    Keys are even numbers between 0 and 1, so that this happens about once for so many bytes of
+    new entries, in whatever processes they are stored.
+    """
+    return int(key[-8:], 16) * limit < (size * _LOOKS) << 32
+
+
 def _trim(newest: Path, limit: int) -> None:
     """Each folder may hold its share, so only the one written to is looked at."""
-    entries = [(f.st_mtime, f.st_size, p) for p in newest.parent.iterdir() if (f := _facts(p))]
+    with os.scandir(newest.parent) as found:
+        entries = [(f.st_mtime, f.st_size, entry.path) for entry in found if (f := _facts(entry))]
     excess = sum(size for _, size, _ in entries) - limit
     for _, size, path in sorted(entries):
         if excess <= 0:
             return
-        if path != newest:
-            path.unlink(missing_ok=True)
+        if path != str(newest):
+            Path(path).unlink(missing_ok=True)
             excess -= size
 
 
-def _facts(path: Path) -> os.stat_result | None:
+def _facts(entry: os.DirEntry[str]) -> os.stat_result | None:
     """None if another process has removed the file meanwhile."""
     try:
-        return path.stat()
+        return entry.stat()
     except OSError:
         return None
