@@ -24,8 +24,7 @@ OWN_LAYERS = {
 # fmt: off
 UNUSED: dict[str, Json] = {
     "quantization_config": None,   "lora_rank": None,          "lora_alpha": None,
-    "synchronized": False,         "renorm": False,            "renorm_clipping": None,
-    "renorm_momentum": 0.99,       "rms_scaling": False,       "sparse": False,
+    "synchronized": False,         "rms_scaling": False,       "sparse": False,
     "ragged": False,               "optional": False,          "time_major": False,
     "input_length": None,
 }
@@ -158,9 +157,6 @@ def _keras_arguments(kind: str, config: Table) -> Table:
         config.pop(name, None)
     if kind == "Sequential":
         return _with_input(config)
-    if kind in ("ZeroPadding1D", "Cropping1D"):
-        # Both ends of one axis, without a list of axes around.
-        config = {n: v[0] if n in ("padding", "cropping") else v for n, v in config.items()}  # pyright: ignore
     return _optimizer(kind, config)
 
 
