@@ -106,13 +106,13 @@ def test_arguments_that_are_not_supported(tmp_path):
     path = tmp_path / "m.keras"
     gx.Sequential([BatchNormalization(input_shape=(3,))]).save(path)
     config = config_of(path)
-    config["config"]["layers"][1]["config"]["renorm"] = True
+    config["config"]["layers"][1]["config"]["synchronized"] = True
     with zipfile.ZipFile(path) as archive:
         weights = archive.read("model.weights.h5")
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", json.dumps(config))
         archive.writestr("model.weights.h5", weights)
-    with pytest.raises(NotSupportedError, match="renorm"):
+    with pytest.raises(NotSupportedError, match="synchronized"):
         gx.models.load_model(path)
 
 
