@@ -322,7 +322,9 @@ class Optimizer:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Copies and pickles are new optimizers with the same arguments."""
-        return type(self).from_config, (self.get_config(),)
+        rate = self.source
+        given = {"learning_rate": rate.given} if isinstance(rate, Scheduled) else {}
+        return type(self).from_config, (self.get_config() | given,)
 
     # ------------------------------------------------------------------------ parts of a step
 

@@ -13,6 +13,8 @@ import numpy as np
 
 from graphc.errors import DataError
 from graphc.frontend import seeds
+from graphc.frontend.optimizers.rate import Scheduled
+from graphc.frontend.optimizers.schedules import LearningRateSchedule
 from graphc.ops.variable import Variable
 
 from .assigning import assign
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, np.ndarray]
 Table = dict[str, Json]
+
+_RATE = "optimizer/learning_rate"
 
 
 def random_state(model: Model) -> tuple[Table, Arrays]:
@@ -67,6 +71,14 @@ def optimizer_state(model: Model) -> tuple[Table | None, Arrays]:
         )
         return None, {}
     values = {name: v.numpy() for name, v in _by_name(optimizer, places).items()}
+    rate = optimizer.source
+    if isinstance(rate, Scheduled) and not isinstance(rate.given, LearningRateSchedule):
+        warnings.warn(
+            f"the learning rate of {optimizer.name} is a Python function, which no file holds; its "
+            "present value is saved. Make it a LearningRateSchedule to have it saved",
+            stacklevel=2,
+        )
+        values[_RATE] = optimizer.learning_rate.numpy()
     return {"parameters": [places[v] for v in optimizer.parameters]}, values
 
 
@@ -95,6 +107,7 @@ def _by_name(optimizer: Optimizer, places: Mapping[Variable, str]) -> dict[str, 
     }
     for kind, group in (("average", optimizer.averages), ("sum", optimizer.accumulators)):
         own |= {v: f"{places[p]}/{kind}" for p, v in zip(optimizer.parameters, group)}
+    own |= dict.fromkeys(optimizer.source.variables, _RATE.partition("/")[2])
     rest = (v for v in optimizer.variables if v not in own)
     own |= {v: f"{number}" for number, v in enumerate(rest)}
     return {f"optimizer/{own[v]}": v for v in optimizer.variables}

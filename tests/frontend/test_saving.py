@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import zipfile
@@ -268,6 +269,18 @@ def test_functions_without_a_name_are_refused(layer, tmp_path):
     with pytest.raises(ArgumentError, match="register"):
         model.save(tmp_path / "m.graphc")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_learning_rate_that_is_a_python_function(tmp_path):
+    model = gx.Sequential([Dense(2, input_shape=(3,))])
+    optimizer = gx.optimizers.SGD(lambda step: 0.5 / (step + 1))
+    model.compile(optimizer, "mse")
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), batch_size=4, verbose=0)
+    assert float(copy.deepcopy(optimizer).learning_rate) == 0.5, "a copy has the function"
+    with pytest.warns(UserWarning, match="LearningRateSchedule"):
+        model.save(tmp_path / "m.graphc")
+    again = gx.models.load_model(tmp_path / "m.graphc")
+    assert float(again.optimizer.learning_rate) == 0.25
 
 
 def test_files_are_ordinary(tmp_path):
