@@ -29,6 +29,9 @@ y = {text}(inputs if several else inputs[0])
 model = keras.Model(inputs, keras.layers.Flatten()(y))
 for w in model.weights:
     w.assign(np.random.default_rng(2).uniform(0.1, 1.0, w.shape))
+for layer in model.layers:
+    if isinstance(layer, Normalization):
+        layer.finalize_state()  # it computes with copies of its weights
 model.save(path)
 model.predict(values, verbose=0)
 """
