@@ -12,6 +12,7 @@ import datetime
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 from graphc.backends.llvm_cpu.host import available_cores
 from graphc.backends.llvm_cpu.run.pool import Pool
@@ -99,7 +100,8 @@ def measure(given: argparse.Namespace, workload: str, train: bool, batch: int) -
         for process in processes.values():
             process.close()
     flops = count.flops(WORKLOADS[workload], batch, train)
-    command = " ".join(["python -m benchmarks", *sys.argv[1:]])
+    words = ["PEERS" if Path(word).is_dir() else word for word in sys.argv[1:]]
+    command = " ".join(["python -m benchmarks", *words])
     date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
     return Row(workload, train, batch, given.threads, seconds, failed, versions, flops, peak,
                turns.disturbed, date, commit(), command)  # fmt: skip
