@@ -37,6 +37,7 @@ LATE = {
     "frontend/saving/hdf5.py": {"h5py"},
     "backends/llvm_cpu/host.py": {"llvmlite"},
     "backends/llvm_cpu/late.py": {"program"},
+    "backends/triton_gpu/run/driver.py": {"cuda"},
 }
 
 

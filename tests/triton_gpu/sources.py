@@ -6,20 +6,25 @@ from graphc import dtypes
 from graphc.backends.triton_gpu.launch import Launch
 from graphc.ir.dim import named
 
-HEADER = '''# A function of the tests.
+HEADER = """# A function of the tests.
 import triton
 import triton.language as tl
 
-'''
+"""
 
-COPY = HEADER + '''
+COPY = (
+    HEADER
+    + """
 @triton.jit
 def copy(source, target, n):
     at = tl.program_id(0) * 1024 + tl.arange(0, 1024)
     tl.store(target + at, tl.load(source + at, mask=at < n), mask=at < n)
-'''
+"""
+)
 
-ROW_SUM = HEADER + '''
+ROW_SUM = (
+    HEADER
+    + """
 @triton.jit
 def row_sum(source, target, rows, columns):
     row = tl.program_id(0)
@@ -28,9 +33,12 @@ def row_sum(source, target, rows, columns):
         at = start + tl.arange(0, 1024)
         total += tl.load(source + row * columns + at, mask=at < columns, other=0.0)
     tl.store(target + row, tl.sum(total, axis=0))
-'''
+"""
+)
 
-MATMUL = HEADER + '''
+MATMUL = (
+    HEADER
+    + """
 @triton.jit
 def matmul(a, b, c, m):
     rows = tl.program_id(0) * {tile} + tl.arange(0, {tile})
@@ -42,7 +50,8 @@ def matmul(a, b, c, m):
         right = tl.load(b + k[:, None] * 1024 + columns[None, :])
         total = tl.dot(left, right, total)
     tl.store(c + rows[:, None] * 1024 + columns[None, :], total, mask=rows[:, None] < m)
-'''
+"""
+)
 
 n, m = named("n"), named("m")
 f32, bf16 = dtypes.float32, dtypes.bfloat16

@@ -80,9 +80,7 @@ def _function(text: str, path: str, name: str) -> triton.JITFunction:
 
 def _facts(made: triton.compiler.CompiledKernel, cubin: bytes) -> dict[str, object]:
     (arguments,) = _ENTRY.findall(made.asm["ptx"])
-    widths = [
-        int(bits) // 8 * int(count or 1) for _, bits, count in _PARAMETER.findall(arguments)
-    ]
+    widths = [int(bits) // 8 * int(count or 1) for _, bits, count in _PARAMETER.findall(arguments)]
     return _common(made) | {"parameters": widths} | _usage(cubin)
 
 
