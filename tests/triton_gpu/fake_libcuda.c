@@ -50,6 +50,7 @@ static void wrong(const char *format, ...) {
 /* ---------------------------------------------------------------- for the tests */
 
 API fake_report(char *to, size_t bytes) { return snprintf(to, bytes, "%s", report), 0; }
+API fake_forget(void) { return *report = 0, 0; }
 API fake_fail(const char *name, int code) { return snprintf(fail_name, 64, "%s", name), fail_code = code, 0; }
 API fake_memory(long bytes) { return total_bytes = bytes, 0; }
 API fake_machine(int count, int driver, int cc) { return devices = count, version = driver, capability = cc, 0; }
@@ -100,11 +101,12 @@ static CUresult new_range(void *to, size_t bytes, int state) {
   return CUDA_ERROR_OUT_OF_MEMORY;
 }
 
-static void release(const char *name, char *at, int state) {
+static int released(const char *name, char *at, int state) {
   Range *range = range_of(at);
   if (!range || range->at != at || range->state == (state == DEVICE ? PINNED : DEVICE)) wrong("%s: %p was not allocated", name, at);
   else if (range->state == FREED) wrong("%s: %p is freed twice", name, at);
-  else range->state = FREED; /* never used again, so that whoever does is found */
+  else return range->state = FREED; /* never used again, so that whoever does is found */
+  return 0;
 }
 
 /* ---------------------------------------------------------------- streams: work that waits */
@@ -300,11 +302,11 @@ API cuMemAllocFromPoolAsync(CUdeviceptr *to, size_t bytes, CUmemoryPool p, CUstr
 }
 API cuMemFreeAsync(CUdeviceptr at, CUstream s) {
   ENTER;
-  release("cuMemFreeAsync", (char *)at, DEVICE);
+  if (!released("cuMemFreeAsync", (char *)at, DEVICE)) return CUDA_ERROR_INVALID_VALUE;
   return add("cuMemFreeAsync", s, (Work){RELEASE, .to = (char *)at});
 }
 API cuMemHostAlloc(void **to, size_t bytes, unsigned flags) { ENTER; return new_range(to, bytes, PINNED); }
-API cuMemFreeHost(void *at) { ENTER; return release("cuMemFreeHost", at, PINNED), 0; }
+API cuMemFreeHost(void *at) { ENTER; return !released("cuMemFreeHost", at, PINNED); }
 API cuMemGetInfo(size_t *free_bytes, size_t *total) {
   ENTER;
   return *free_bytes = total_bytes - used_bytes, *total = total_bytes, 0;
