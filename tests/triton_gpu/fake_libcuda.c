@@ -17,7 +17,8 @@
   int turn __attribute__((cleanup(leave), unused)) = pthread_mutex_lock(&lock);                    \
   CUresult refused = enter(__func__);                                                              \
   if (refused) return refused
-#define MOST 4096
+#define MOST 65536
+#define POISON (16l << 20) /* more would take long */
 
 typedef struct { char *at; size_t bytes; enum { UNUSED, DEVICE, PINNED, FREED } state; } Range;
 typedef struct { char name[64]; int parameters, offset[32], size[32], threads, shared; void *module; } Function;
@@ -31,6 +32,7 @@ typedef struct { Work *first, **last; int capturing; } Queue;
 typedef struct { Queue *queue; long number, done; double when; } Event;
 
 static Range ranges[MOST];
+static int range_count;
 static long used_bytes, total_bytes = 1 << 30, clock_now, launches, replays;
 static long live_events, live_streams, live_modules, live_graphs, live_pools;
 static char report[1 << 16], fail_name[64];
@@ -75,7 +77,7 @@ static CUresult enter(const char *name) {
 /* ---------------------------------------------------------------- ranges of memory */
 
 static Range *range_of(const char *at) {
-  for (int i = 0; i < MOST; i++)
+  for (int i = range_count - 1; i >= 0; i--)
     if (ranges[i].state && at >= ranges[i].at && at < ranges[i].at + ranges[i].bytes) return ranges + i;
   return NULL;
 }
@@ -91,14 +93,11 @@ static void inside(const char *name, const char *at, size_t bytes, int state) {
 static CUresult new_range(void *to, size_t bytes, int state) {
   void *at;
   if (state == DEVICE && used_bytes + (long)bytes > total_bytes) return CUDA_ERROR_OUT_OF_MEMORY;
-  for (int i = 0; i < MOST; i++)
-    if (!ranges[i].state && !posix_memalign(&at, 512, bytes)) {
-      memset(at, 0xDB, bytes);
-      ranges[i] = (Range){at, bytes, state};
-      if (state == DEVICE) used_bytes += bytes;
-      return memcpy(to, &at, sizeof at), 0;
-    }
-  return CUDA_ERROR_OUT_OF_MEMORY;
+  if (range_count == MOST || posix_memalign(&at, 512, bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
+  memset(at, 0xDB, bytes < POISON ? bytes : POISON);
+  ranges[range_count++] = (Range){at, bytes, state};
+  if (state == DEVICE) used_bytes += bytes;
+  return memcpy(to, &at, sizeof at), 0;
 }
 
 static int released(const char *name, char *at, int state) {
@@ -142,7 +141,7 @@ static void run(Work *first) {
     switch (w->kind) {
     case TO_DEVICE: case TO_HOST: case INSIDE: memcpy(w->to, w->from, w->bytes); break;
     case LAUNCH: compute(w); break;
-    case RELEASE: range = range_of(w->to); memset(range->at, 0xDB, range->bytes); used_bytes -= range->bytes; break;
+    case RELEASE: range = range_of(w->to); memset(range->at, 0xDB, range->bytes < POISON ? range->bytes : POISON); used_bytes -= range->bytes; break;
     case GRAPH: run(((Queue *)w->what)->first); break;
     case MARK: ((Event *)w->what)->done = w->bytes; ((Event *)w->what)->when = clock_now; break;
     }

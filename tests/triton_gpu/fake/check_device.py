@@ -5,14 +5,15 @@ from __future__ import annotations
 import gc
 import os
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
-from triton_gpu import sources
-from triton_gpu.fake import driver
 
 from graphc.backends.triton_gpu.run.cuda import CudaDevice
 from graphc.errors import CompileError, DeviceError, OutOfMemoryError
+from triton_gpu import sources
+from triton_gpu.fake import driver
 
 
 def fetched(gpu, memory, count, offset=0):
@@ -116,10 +117,10 @@ def test_recorded(gpu, kernels, array):
 
 def test_what_is_recorded_keeps_its_code(gpu, array):
     x, y = array(np.ones(8, np.float32)), array(np.zeros(8, np.float32))
-    (copy,) = gpu.prepare([sources.copy(warps=2)])
+    launches = gpu.prepare([sources.copy(warps=2)])
     modules = driver.count("modules")
-    again = gpu.record(lambda: copy((1, 1, 1), (x.address, y.address), (8,)))
-    del copy
+    places = x.address, y.address
+    again = gpu.record(lambda: launches.pop()((1, 1, 1), places, (8,)))
     gc.collect()
     assert driver.count("modules") == modules
     again()
@@ -204,7 +205,7 @@ def test_code_that_the_driver_does_not_load(gpu):
 
 def test_more_shared_memory_than_there_is(gpu):
     with pytest.raises(CompileError, match=r"matmul needs more(.|\n)*bytes for each"):
-        gpu.prepare([sources.matmul(tile=256, stages=5)])
+        gpu.prepare([sources.matmul(stages=9)])
 
 
 def test_no_such_gpu():
@@ -218,7 +219,8 @@ def test_no_such_gpu():
 def test_mistakes_are_found(gpu, kernels, array):
     """What the other checks rely on: the fake driver sees what callers do wrong."""
     x, y = array(np.zeros(64, np.float32)), array(np.zeros(64, np.float32))
-    again = gpu.record(lambda: kernels["copy"]((1, 1, 1), (x.address, y.address), (8,)))
+    places = x.address, y.address
+    again = gpu.record(lambda: kernels["copy"]((1, 1, 1), places, (8,)))
     kernels["copy"]((1, 1, 1), (x.address + 4, y.address), (8,))
     expect("is not aligned")
     kernels["copy"]((1, 1, 1), (x.address + 4096, y.address), (8,))
@@ -274,7 +276,7 @@ def test_threads_take_turns(gpu, kernels):
                 values = np.full(3000, 100 * number + i, np.float32)
                 x, y = gpu.allocate(values.nbytes), gpu.allocate(values.nbytes)
                 gpu.write(x.address, values)
-                run = lambda: kernels["copy"]((3, 1, 1), (x.address, y.address), (3000,))  # noqa: B023
+                run = partial(kernels["copy"], (3, 1, 1), (x.address, y.address), (3000,))
                 gpu.record(run)() if i % 3 == 0 else run()
                 assert (fetched(gpu, y, 3000) == values).all()
         except BaseException as error:

@@ -6,10 +6,10 @@ import gc
 
 import numpy as np
 import pytest
-from triton_gpu import sources
-from triton_gpu.fake import driver
 
 from graphc.backends.triton_gpu.run.cuda import cuda_device
+from triton_gpu import sources
+from triton_gpu.fake import driver
 
 
 @pytest.fixture(scope="session")
