@@ -68,8 +68,14 @@ __attribute__((visibility("default"))) long fake_count(const char *what) {
 
 static void leave(int *turn) { pthread_mutex_unlock(&lock); }
 
+static CUresult injected(const char *name) {
+  if (!*fail_name || strncmp(fail_name, name, strlen(fail_name))) return 0;
+  return *fail_name = 0, fail_code;
+}
+
 static CUresult enter(const char *name) {
-  if (*fail_name && !strncmp(fail_name, name, strlen(fail_name))) { *fail_name = 0; return fail_code; }
+  CUresult refused = injected(name);
+  if (refused) return refused;
   if (!is_current) wrong("%s: no context is current in this thread", name);
   return 0;
 }
@@ -378,7 +384,7 @@ API cuDeviceGetAttribute(int *to, CUdevice_attribute a, CUdevice d) {
     : a == CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED;
   return 0;
 }
-API cuDevicePrimaryCtxRetain(CUcontext *to, CUdevice d) { return *to = (CUcontext)&context, context++, 0; }
+API cuDevicePrimaryCtxRetain(CUcontext *to, CUdevice d) { return *to = (CUcontext)&context, context++, injected(__func__); }
 API cuDevicePrimaryCtxRelease(CUdevice d) { return context--, 0; }
 API cuCtxSetCurrent(CUcontext c) { return is_current = c == (CUcontext)&context, 0; }
 API cuCtxGetCurrent(CUcontext *to) { return *to = is_current ? (CUcontext)&context : NULL, 0; }
