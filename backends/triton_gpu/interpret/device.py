@@ -124,7 +124,7 @@ def interpreted(launch: Launch) -> Ready:
     return run
 
 
-def _function(name: str, source: str):  # noqa: ANN202
+def _function(name: str, source: str):
     """The function of a source text, which the interpreter wants to read again."""
     text = source.replace(_GPU, _HOST)
     file = f"<graphc kernel {name} {next(_numbers)}>"

@@ -37,13 +37,13 @@ def mend(interpreter: ModuleType) -> None:
 def _round_bfloat16(builder: type, handle: type, tl: ModuleType) -> None:
     before = builder.cast_impl
 
-    def cast_impl(self: object, src, dst_type):  # noqa: ANN001, ANN202
+    def cast_impl(self: object, src, dst_type):
         if src.dtype.scalar == tl.float32 and dst_type.scalar == tl.bfloat16:
             near = src.data.astype(ml_dtypes.bfloat16).view(np.uint16)
             return handle(near, tl.bfloat16)
         return before(self, src, dst_type)
 
-    def create_fp_to_fp(self: object, src, dst_type, _rounding):  # noqa: ANN001, ANN202
+    def create_fp_to_fp(self: object, src, dst_type, _rounding):
         return cast_impl(self, src, dst_type)
 
     builder.cast_impl = cast_impl
@@ -53,12 +53,12 @@ def _round_bfloat16(builder: type, handle: type, tl: ModuleType) -> None:
 def _multiply_bfloat16(builder: type, handle: type, tl: ModuleType) -> None:
     before = builder.create_dot
 
-    def widened(x):  # noqa: ANN001, ANN202
+    def widened(x):
         if x.dtype.scalar != tl.bfloat16:
             return x
         return handle(x.data.view(ml_dtypes.bfloat16).astype(np.float32), tl.float32)
 
-    def create_dot(self: object, a, b, d, *rest):  # noqa: ANN001, ANN202
+    def create_dot(self: object, a, b, d, *rest):
         return before(self, widened(a), widened(b), d, *rest)
 
     builder.create_dot = create_dot
@@ -67,7 +67,7 @@ def _multiply_bfloat16(builder: type, handle: type, tl: ModuleType) -> None:
 def _compare_numbers(builder: type, handle: type, tl: ModuleType) -> None:
     before = builder.binary_op
 
-    def binary_op(self: object, lhs, rhs, op):  # noqa: ANN001, ANN202
+    def binary_op(self: object, lhs, rhs, op):
         found = before(self, lhs, rhs, op)
         return handle(found.data, tl.int1) if found.data.dtype == np.bool_ else found
 
@@ -78,7 +78,7 @@ def _reduce_arrays(interpreter: ModuleType) -> None:
     reduce_ops, scan_ops = interpreter.ReduceOps, interpreter.ScanOps
     reduced, scanned = reduce_ops.apply_impl, scan_ops.apply_impl
 
-    def reduce_impl(self, values):  # noqa: ANN001, ANN202
+    def reduce_impl(self, values):
         ufunc = _ufunc_of(self.combine_fn)
         if ufunc is None or len(values) != 1:
             return reduced(self, values)
@@ -86,7 +86,7 @@ def _reduce_arrays(interpreter: ModuleType) -> None:
         found = ufunc.reduce(x.handle.data, axis=self.axis, keepdims=self.keep_dims)
         return self.to_tensor(found.astype(x.handle.data.dtype), x.dtype)
 
-    def scan_impl(self, values):  # noqa: ANN001, ANN202
+    def scan_impl(self, values):
         ufunc = _ufunc_of(self.combine_fn)
         if ufunc is None or len(values) != 1 or self.reverse:
             return scanned(self, values)
@@ -106,12 +106,12 @@ def _ufunc_of(combine: Callable[..., object]) -> np.ufunc | None:
 
 
 def _count_loops(interpreter: ModuleType) -> None:
-    def index(tensor) -> int:  # noqa: ANN001
+    def index(tensor) -> int:
         return int(np.asarray(tensor.handle.data).reshape(-1)[0])
 
     before = interpreter._patch_lang_tensor
 
-    def patch_lang_tensor(tensor, *rest):  # noqa: ANN001, ANN202
+    def patch_lang_tensor(tensor, *rest):
         before(tensor, *rest)
         tensor.__index__ = index
 

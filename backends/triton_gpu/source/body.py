@@ -13,7 +13,18 @@ from graphc.ir.dim import Size, strides_of
 from graphc.kernels.build import compute_dtype
 from graphc.kernels.dense import bounds
 from graphc.kernels.kernel import (
-    Affine, Buffer, Const, Coord, Expr, Index, Kernel, Load, Op, Reduce, SizeOf, Store,
+    Affine,
+    Buffer,
+    Const,
+    Coord,
+    Expr,
+    Index,
+    Kernel,
+    Load,
+    Op,
+    Reduce,
+    SizeOf,
+    Store,
 )  # fmt: skip
 
 from . import cells
@@ -136,6 +147,13 @@ class Body:
         found = bounds(i, self.axes)
         low = self._is_natural(i)
         return low, found is not None and isinstance(size, int) and found[1] < size
+
+    def stored_text(self, s: Store) -> str:
+        """What the element of a store holds now, as a value of the store."""
+        where = f"{pointer(s.buffer.name)} + {self.offset(s.buffer, s.index)}"
+        mask = all_of(masks_of(s.axes, self.scope))
+        text = f"tl.load({where}, mask={mask}, other=0)" if mask else f"tl.load({where})"
+        return text if s.buffer.dtype is s.value.dtype else f"{text}.to(tl.float32)"
 
     def store(self, s: Store, value: str | None = None) -> None:
         """Write the value of a store at the point that is bound."""

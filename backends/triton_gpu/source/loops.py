@@ -16,7 +16,7 @@ from graphc.kernels.walk import walk
 
 from . import cells
 from .body import Body
-from .shape import Bound, Side, SIDES, all_of, masks_of, shape_text, sides_of
+from .shape import SIDES, Bound, Side, all_of, masks_of, shape_text, sides_of
 from .writer import Writer, size_text
 
 UNROLLED = 16
@@ -202,7 +202,7 @@ class Loops:
         stores = self.kernel.stores
         self.reductions([r for s in stores for r in roots_of_store(s)])
         groups: dict[tuple[str, ...], list[Store]] = {}
-        for s in _readers_first(stores):
+        for s in readers_first(stores):
             rest = tuple(n for n in self.axes if n in s.axes and n not in self.body.scope)
             groups.setdefault(rest, []).append(s)
         for rest, group in groups.items():
@@ -219,7 +219,7 @@ class Loops:
             self.body.store(s)
 
 
-def _readers_first(stores: Sequence[Store]) -> list[Store]:
+def readers_first(stores: Sequence[Store]) -> list[Store]:
     """A store that overwrites something comes after those that read it."""
     left, done = list(stores), []
     while left:

@@ -217,3 +217,30 @@ def either(a, b):
 @triton.jit
 def both(a, b):
     return a & b
+
+
+@triton.jit
+def add(a, b):
+    return a + b
+
+
+# ---------------------------------------------------------------------------- keys of a sort
+
+
+@triton.jit
+def real_key(x, kind: tl.constexpr):
+    # The bits of a float in the order of integers: both zeros are 0, a NaN is the greatest.
+    bits = (x + 0.0).to(kind, bitcast=True)
+    most: tl.constexpr = 0x7FFFFFFF if kind == tl.int32 else 0x7FFFFFFFFFFFFFFF
+    turned = tl.where(bits < 0, bits ^ most, bits)
+    return tl.where(x != x, tl.full((), most, kind), turned)
+
+
+@triton.jit
+def natural_key(x, kind: tl.constexpr):
+    # Without a sign: the highest bit turned where all bits are needed.
+    if x.dtype.primitive_bitwidth == kind.primitive_bitwidth:
+        least: tl.constexpr = -0x80000000 if kind == tl.int32 else -0x8000000000000000
+        return x.to(kind, bitcast=True) ^ tl.full((), least, kind)
+    else:
+        return x.to(kind)
