@@ -12,6 +12,7 @@ from typing import final
 
 import numpy as np
 
+from graphc import dtypes
 from graphc.ir.dim import Size, evaluate, product
 from graphc.schedule.memory import regions_of
 from graphc.schedule.plan import (
@@ -28,9 +29,11 @@ Places = dict[Storage, int]
 
 @dataclass(frozen=True, slots=True)
 class Spares:
-    """For each loop, second memory for those of its carries that have no rows (None for others)."""
+    """For each loop, second memory for those of its carries that have no rows (None for others),
+    and memory for the answers of conditions."""
 
     of: Mapping[Step, tuple[Storage | None, ...]]
+    answers: Mapping[Step, Storage]
 
     @staticmethod
     def needed(steps: Sequence[Step]) -> Spares:
@@ -43,7 +46,17 @@ class Spares:
                     None if i in rows else Storage("spare", s.dtype, s.shape, "arena")
                     for i, s in enumerate(step.final)
                 )
-        return Spares(found)
+        answers = {
+            step: Storage("answer", dtypes.bool_, (), "arena")
+            for step in steps
+            if isinstance(step, WhileStep)
+        }
+        return Spares(found, answers)
+
+    def owned(self, step: Step) -> tuple[Storage, ...]:
+        """All memory of one loop."""
+        spares = [s for s in self.of.get(step, ()) if s is not None]
+        return (*spares, *([self.answers[step]] if step in self.answers else []))
 
 
 def waits(step: Step) -> bool:
@@ -175,10 +188,11 @@ class Actions:
         captured = [self.places[s] for s in step.captured]
         tests = _by_index(step.condition, "parameter"), _by_index(step.condition, "result")
         parameters, results = _by_index(step.body, "parameter"), _by_index(step.body, "result")
+        answer = self.places[self.spares.answers[step]]
         turn = 0
         while True:
-            self._region(step.condition, tests[0], [*here, *captured], tests[1], [])
-            if not self._truth(self.places[tests[1][0]]):
+            self._region(step.condition, tests[0], [*here, *captured], tests[1], [answer])
+            if not self._truth(answer):
                 break
             there = [pair[turn % 2] for pair in pairs]
             self._region(step.body, parameters, [*here, *captured], results, there)
@@ -201,10 +215,9 @@ class Actions:
         self, plan: Plan, parameters: Mapping[int, Storage], given: Sequence[int],
         results: Mapping[int, Storage], made: Sequence[int],
     ) -> None:  # fmt: skip
-        """Run a plan with its parameters and results at addresses. Results that are not given keep
-        the place that they have."""
+        """Run a plan with its parameters and results at addresses."""
         self.places.update({s: given[i] for i, s in parameters.items()})
-        self.places.update({s: made[i] for i, s in results.items() if i < len(made)})
+        self.places.update({s: made[i] for i, s in results.items()})
         self.run(plan.steps)
 
 

@@ -70,7 +70,7 @@ class Runner:
             c.launch: None for f in self.forms.values() for c in (*f.calls, *f.wide)
         }
         self.ready = dict(zip(launches, device.prepare(list(launches)), strict=True))
-        spare = {s: tuple(x for x in found if x) for s, found in self.spares.of.items()}
+        spare = {s: self.spares.owned(s) for s in self.spares.of}
         extra = {**{s: f.scratch for s, f in self.forms.items()}, **spare}
         kept = [s for step in plan.steps[: plan.kept] for s in extra.get(step, ())]
         self.memory_plan = MemoryPlan(blocks_of(plan, extra, kept))

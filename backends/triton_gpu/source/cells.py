@@ -211,7 +211,8 @@ def cast_text(old: DType, new: DType, text: str) -> str:
         return truth(old, text)
     if old.is_float and new.is_integer:
         limits = np.iinfo(new.numpy)
-        return f"to_integer({text}, {limits.min}, {limits.max}, {type_text(new)})"
+        ends = f"{limits.min}, {limits.max}, {float(limits.max + 1)!r}"
+        return f"to_integer({text}, {ends}, {type_text(new)})"
     return f"{text}.to({type_text(new)})"
 
 

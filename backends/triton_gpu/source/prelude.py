@@ -70,10 +70,11 @@ def round_float16(x):
 
 
 @triton.jit
-def to_integer(x, least: tl.constexpr, most: tl.constexpr, kind: tl.constexpr):
-    # The fraction is dropped; out of range the nearest end, NaN becomes 0. most + 1 is a power of
-    # two, so it is exact in every float.
-    above: tl.constexpr = most + 1
+def to_integer(
+    x, least: tl.constexpr, most: tl.constexpr, above: tl.constexpr, kind: tl.constexpr
+):
+    # The fraction is dropped; out of range the nearest end, NaN becomes 0. above = most + 1 is a
+    # power of two, so it is exact in every float.
     inside = (x >= least) & (x < above)
     whole = tl.where(inside, x, 0.0).to(kind)
     whole = tl.where(x >= above, tl.full((), most, kind), whole)
