@@ -67,7 +67,7 @@ $(VENV)/demo.stamp: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/bin/python pyproject.toml
-	$(RUN) -m pip install --quiet -e ".[demo,test,dev]"
+	$(RUN) -m pip install --quiet -e ".[demo,test,dev,gpu]"
 	touch $@
 
 # Installed, the three folders are one package. Type checkers read files, so they are shown that

@@ -14,8 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from graphc.backends.llvm_cpu.host import available_cores
 from graphc.backends.llvm_cpu.run.pool import Pool
+from graphc.crew import available_cores
 
 from . import count, machine, record
 from .interleave import interleaved, medians, ratio

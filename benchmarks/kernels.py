@@ -17,11 +17,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphc.backends.llvm_cpu.host import available_cores
 from graphc.backends.llvm_cpu.program import LLVMExecutable
 from graphc.backends.llvm_cpu.run.pool import Pool, set_threads
 from graphc.backends.llvm_cpu.run.restored import Restored
 from graphc.compiler import Function
+from graphc.crew import available_cores
 from graphc.debug.count import Work, work_of
 from graphc.ir.dim import evaluate
 from graphc.ir.graph import Graph, topological

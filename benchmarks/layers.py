@@ -19,11 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphc.backends.llvm_cpu.contract.plan import Plan, plan_of
-from graphc.backends.llvm_cpu.host import available_cores, host
+from graphc.backends.llvm_cpu.host import host
 from graphc.backends.llvm_cpu.program import LLVMExecutable
 from graphc.backends.llvm_cpu.run.pool import Pool
 from graphc.backends.llvm_cpu.run.restored import Restored
 from graphc.compiler import Function
+from graphc.crew import available_cores
 from graphc.ir.dim import evaluate, product
 from graphc.kernels import cost
 from graphc.kernels.canonical import canonical

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from graphc.backends.llvm_cpu.host import available_cores, chosen
+from graphc.backends.llvm_cpu.host import chosen
 from graphc.backends.llvm_cpu.ir.module import Module
 from graphc.backends.llvm_cpu.ir.text import Function
 from graphc.backends.llvm_cpu.ir.types import I32, I64, POINTER, Number, vector
 from graphc.backends.llvm_cpu.objects import jit
 from graphc.backends.llvm_cpu.run.pool import Pool
+from graphc.crew import available_cores
 
 CHAINS = 12
 TURNS = 500_000

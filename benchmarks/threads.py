@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from graphc.backends.llvm_cpu.host import available_cores
 from graphc.backends.llvm_cpu.program import LLVMExecutable
 from graphc.backends.llvm_cpu.run.pool import Pool, set_threads
 from graphc.backends.llvm_cpu.run.restored import Restored
@@ -22,6 +21,7 @@ from graphc.backends.llvm_cpu.run.runtime_ir import WORDS
 from graphc.backends.llvm_cpu.run.table import Table
 from graphc.backends.llvm_cpu.run.words import Sizes
 from graphc.compiler import Function
+from graphc.crew import available_cores
 from graphc.schedule.plan import KernelStep
 
 from . import machine, workloads

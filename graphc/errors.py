@@ -94,6 +94,10 @@ class OutOfMemoryError(GraphcError, MemoryError):
     """A buffer that does not fit into memory; its size is named."""
 
 
+class DeviceError(GraphcError, RuntimeError):
+    """There is no GPU to use, or something failed on it."""
+
+
 class MissingExtraError(GraphcError, ImportError):
     """An optional package that is not installed; the extra is named."""
 

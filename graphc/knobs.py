@@ -7,7 +7,7 @@ A switch is one field of `Settings`, an environment variable `GRAPHC_<NAME>` and
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, replace
@@ -209,6 +209,11 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     return replace(
         Settings(), **{_name_of(k): _parsed(k, _name_of(k), v) for k, v in found.items()}
     )
+
+
+def inherited(names: Iterable[str]) -> dict[str, str]:
+    """Those variables of the environment that are set: what a child process may see of it."""
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def markdown() -> str:

@@ -9,7 +9,7 @@ from source_tree import ROOT, Import, files, imports, package_of, relative
 
 # Each group may import itself and what stands above it.
 ORDER = (
-    ("provenance", "errors", "knobs", "dtypes", "interrupts"),
+    ("provenance", "errors", "knobs", "dtypes", "interrupts", "cache", "worker", "crew"),
     ("ir",),
     ("ops",),
     ("diff", "rewrite"),
@@ -37,6 +37,7 @@ LATE = {
     "frontend/saving/hdf5.py": {"h5py"},
     "backends/llvm_cpu/host.py": {"llvmlite"},
     "backends/llvm_cpu/late.py": {"program"},
+    "backends/triton_gpu/run/driver.py": {"cuda"},
 }
 
 

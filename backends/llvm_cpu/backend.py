@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from graphc import knobs
+from graphc import cache, knobs
 from graphc.ir.fingerprint import fingerprint
 from graphc.ir.graph import graph
 from graphc.ir.node import Node, Op, TensorType, apply, attr_key
@@ -18,7 +18,6 @@ from graphc.program import Draft, Interface, Program
 from graphc.target import Executable
 
 from . import late
-from .objects import cache
 from .run import stored
 from .run.restored import Restored
 

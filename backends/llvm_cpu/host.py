@@ -6,7 +6,6 @@ read off this value, so generating for another machine is a matter of passing an
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from dataclasses import dataclass
@@ -122,13 +121,6 @@ def fingerprint() -> str:
 
 
 _CHANGING = ("cpu MHz", "bogomips", "processor", "apicid", "initial apicid", "core id")
-
-
-def available_cores() -> int:
-    """How many cores this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def named(name: str) -> Target:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
-from graphc import dtypes
+from graphc import cache, dtypes
 from graphc.dtypes import DType
 from graphc.ir.dim import Size, named, parse_size, product, substitute
 from graphc.kernels.canonical import Canonical, canonical
@@ -27,7 +27,7 @@ from .ir.emitted import Emitted, Phase
 from .ir.module import Module
 from .nest import ordered, ordered_sort
 from .nest.emit_map import emit_map
-from .objects import cache, jit
+from .objects import jit, keys
 from .run import runtime_ir
 from .run.words import MOST_CHUNKS
 from .tuning.choice import USUAL, Choice, Work, emit_chosen
@@ -152,7 +152,7 @@ def _lasting(step: KernelStep, common: Canonical) -> frozenset[str]:
 
 def emission(work: Work, text: str, choice: Choice = USUAL) -> tuple[Emitted, Callable[[], str]]:
     """What emitting a kernel answers, and how to get the IR text."""
-    key = cache.key_of("emitted", text, work.target.key(), _rules(work.lasting, choice))
+    key = keys.key_of("emitted", text, work.target.key(), _rules(work.lasting, choice))
     if key not in _emitted and (data := cache.lookup(key)) is not None:
         _emitted[key] = decoded(data)
     if key in _emitted:

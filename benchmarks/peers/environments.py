@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from graphc.backends.llvm_cpu.host import available_cores
+from graphc.crew import available_cores
 
 from . import OURS, PEERS
 

@@ -11,8 +11,8 @@ from benchmarks import kernels, workloads
 from benchmarks.kernels import Rates, Timed
 from benchmarks.networks import Workload
 from benchmarks.threads import loops
-from graphc.backends.llvm_cpu.host import available_cores
 from graphc.backends.llvm_cpu.run.pool import set_threads
+from graphc.crew import available_cores
 
 RATES = Rates(peak=100.0, copies=((10.0, 5.0), (inf, 2.0)))
 

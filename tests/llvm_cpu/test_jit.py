@@ -4,12 +4,14 @@ import ctypes
 import gc
 import os
 import stat
+import subprocess
 import sys
 
 import pytest
 
 from graphc.backends.llvm_cpu import host
-from graphc.backends.llvm_cpu.objects import codegen, jit, workers
+from graphc.backends.llvm_cpu.objects import codegen, jit, keys, workers
+from graphc.crew import available_cores, worker_count
 from graphc.errors import ArgumentError, CompileError
 from graphc.knobs import settings
 
@@ -105,10 +107,17 @@ def test_dead_workers_leave_the_work_to_this_process(script, tmp_path, monkeypat
         assert [call(code) for code in jit.load(numbered(6, 100))] == list(range(100, 106))
 
 
+def test_a_key_is_the_same_in_another_process():
+    program = f"from {keys.__name__} import key_of; print(key_of('kernel', 'target'))"
+    other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert other.stdout.strip() == keys.key_of("kernel", "target")
+
+
 def test_little_work_starts_no_worker():
     with settings(compile_jobs=0):
-        assert workers.worker_count(0.01) == 0
-        assert workers.worker_count(1000.0) == host.available_cores() - 1
+        trade = workers.trade(jit.machine_of(host.chosen()))
+        assert worker_count(trade, 0.01) == 0
+        assert worker_count(trade, 1000.0) == available_cores() - 1
 
 
 @pytest.mark.parametrize("name", sorted(host.NAMED))

@@ -12,10 +12,10 @@ import pytest
 
 from graphc import dtypes
 from graphc.backends.llvm_cpu import kernels
-from graphc.backends.llvm_cpu.host import available_cores
 from graphc.backends.llvm_cpu.ir.emitted import Emitted, Phase
 from graphc.backends.llvm_cpu.program import LLVMExecutable
 from graphc.backends.llvm_cpu.run import pool
+from graphc.crew import available_cores
 from graphc.errors import OutOfMemoryError, OutOfRangeError
 from graphc.kernels import build
 from graphc.ops.variable import variable
@@ -195,12 +195,12 @@ def test_a_second_process_neither_emits_nor_compiles(tmp_path) -> None:
 import sys; sys.path.insert(0, sys.argv[1])
 from llvm_cpu.test_program import chain
 from graphc.backends.llvm_cpu import kernels
-from graphc.backends.llvm_cpu.objects import workers
+from graphc import crew
 from graphc.backends.llvm_cpu.program import LLVMExecutable
 def refuse(*_): raise SystemExit("compiled again")
 if sys.argv[2] == "warm":
     kernels.emit = refuse
-    workers.Crew.add = refuse
+    crew.Crew.add = refuse
 import numpy as np
 assert LLVMExecutable(chain(2)).run([np.ones(3, np.float32)], {"n": 3})[0].tolist() == [4, 4, 4]
 """

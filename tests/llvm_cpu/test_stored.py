@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import graphc as gx
+from graphc import cache
 from graphc.backends.llvm_cpu import late
-from graphc.backends.llvm_cpu.objects import cache
 from graphc.backends.llvm_cpu.program import LLVMExecutable
 from graphc.backends.llvm_cpu.run.restored import Restored
 from graphc.compiler import Function

@@ -7,10 +7,9 @@ import pytest
 from contraction_forms import Conv, matmul
 
 import graphc as gx
-from graphc import knobs
+from graphc import cache, knobs
 from graphc.backends.llvm_cpu.contract.tile import Tile
 from graphc.backends.llvm_cpu.host import host
-from graphc.backends.llvm_cpu.objects import cache
 from graphc.backends.llvm_cpu.tuning import choice as choices
 from graphc.backends.llvm_cpu.tuning.choice import USUAL, Choice, Work, candidates, decoded
 from graphc.backends.llvm_cpu.tuning.measure import MOST_BYTES, Trial, sizes_of

@@ -1,4 +1,4 @@
-"""LLVM IR text -> object code, in this process or as the main program of a worker process.
+"""LLVM IR text -> object code, in this process or in a worker process.
 
 Imports nothing of this project, so that a worker starts in the time that llvmlite takes to load.
 The processes are started by `workers.py`; linking is in `jit.py`.
@@ -6,17 +6,11 @@ The processes are started by `workers.py`; linking is in `jit.py`.
 
 from __future__ import annotations
 
-import signal
-import struct
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import IO
+from functools import cache, partial
 
 import llvmlite.binding as llvm
-
-_FRAME = struct.Struct("<Q")
-OBJECT, FAILED = b"o", b"f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,32 +88,11 @@ def _run_passes(module: llvm.ModuleRef, target_machine: llvm.TargetMachine, effo
             passes.run(function, builder)
 
 
-def send(stream: IO[bytes], data: bytes) -> None:
-    """One frame: its length, then its bytes."""
-    stream.write(_FRAME.pack(len(data)) + data)
-    stream.flush()
+def compiled(text: bytes, machine: Machine) -> bytes:
+    """The object of a module that came as bytes."""
+    return compile_object(text.decode(), machine)
 
 
-def receive(stream: IO[bytes]) -> bytes | None:
-    """The next frame, or None at the end of the stream."""
-    head = stream.read(_FRAME.size)
-    if len(head) < _FRAME.size:
-        return None
-    (length,) = _FRAME.unpack(head)
-    data = stream.read(length)
-    return data if len(data) == length else None
-
-
-def serve(source: IO[bytes], sink: IO[bytes], machine: Machine) -> None:
-    """Compile each frame that comes in, until there are no more."""
-    while (text := receive(source)) is not None:
-        try:
-            answer = OBJECT + compile_object(text.decode(), machine)
-        except RuntimeError as error:
-            answer = FAILED + str(error).encode()
-        send(sink, answer)
-
-
-if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
-    serve(sys.stdin.buffer, sys.stdout.buffer, Machine(*sys.argv[1:4], effort=int(sys.argv[4])))
+def worker(triple: str, cpu: str, features: str, effort: str) -> Callable[[bytes], bytes]:
+    """What a worker process does: from the text of a module to its object."""
+    return partial(compiled, machine=Machine(triple, cpu, features, int(effort)))

@@ -17,12 +17,13 @@ from typing import final
 
 import llvmlite.binding as llvm
 
+from graphc import cache, crew
 from graphc.backends.llvm_cpu.host import Target, chosen
 from graphc.backends.llvm_cpu.run.words import Located
 from graphc.errors import CompileError
 from graphc.knobs import current
 
-from . import cache, elf, mapped, workers
+from . import elf, keys, mapped, workers
 from .codegen import Machine
 
 
@@ -132,7 +133,7 @@ class Batch:
 
     def __init__(self, target: Target, expected: float = 0.0) -> None:
         self.target = target
-        self.crew = workers.Crew(machine_of(target), expected)
+        self.crew = crew.Crew(workers.trade(machine_of(target)), expected)
         self._found: dict[str, bytes] = {}
         self._cold: dict[str, str] = {}
         """The keys of units and of their objects, in the order of the crew."""
@@ -151,7 +152,7 @@ class Batch:
         data = _known(key)
         if data is None:
             self._cold[unit.key] = key
-            self.crew.add(unit.write())
+            self.crew.add(unit.write().encode())
         else:
             self._found[unit.key] = data
 
@@ -236,4 +237,4 @@ def _load_math() -> None:
 
 
 def _key(unit: Unit, target: Target) -> str:
-    return cache.key_of(unit.key, target.key(), str(current().llvm_opt))
+    return keys.key_of(unit.key, target.key(), str(current().llvm_opt))

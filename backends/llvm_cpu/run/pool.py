@@ -12,9 +12,10 @@ import ctypes
 import os
 import threading
 
+from graphc import cache
 from graphc.backends.llvm_cpu import host, late
-from graphc.backends.llvm_cpu.host import available_cores
-from graphc.backends.llvm_cpu.objects import cache
+from graphc.backends.llvm_cpu.objects import keys
+from graphc.crew import available_cores
 from graphc.errors import ArgumentError
 from graphc.knobs import current
 
@@ -169,7 +170,7 @@ def _made(threads: int) -> Pool:
 
 def _functions(portable: bool) -> tuple[tuple[int, ...], object]:
     """The addresses of `pool_words.NAMES`, and what keeps the code in memory."""
-    key = cache.key_of("pool", host.fingerprint(), str(portable), str(current().llvm_opt))
+    key = keys.key_of("pool", host.fingerprint(), str(portable), str(current().llvm_opt))
     data = cache.lookup(key)
     found = stored.decoded_image(data) if data is not None else None
     if found is not None:

@@ -3,7 +3,7 @@
     length of the facts, facts (JSON), code, constants
 
 Numbers and texts only; addresses, names and the user's lines are filled in where it is read. What
-identifies an entry is in `key_of`; that its bytes are whole is checked by `objects/cache.py`.
+identifies an entry is in `key_of`; that its bytes are whole is checked by `graphc/cache.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from graphc import dtypes, knobs
 from graphc.backends.llvm_cpu import host
-from graphc.backends.llvm_cpu.objects import cache
+from graphc.backends.llvm_cpu.objects import keys
 from graphc.backends.llvm_cpu.objects.elf import Image
 from graphc.backends.llvm_cpu.objects.mapped import Mapped, mapped
 from graphc.errors import GraphcError
@@ -92,7 +92,7 @@ def key_of(draft: Draft, print_: Fingerprint) -> str:
     )  # fmt: skip
     form = (draft.inputs, draft.results, draft.updated, options)
     machine = host.fingerprint()
-    return cache.key_of(cache.whole_version(), machine, knobs.deciding(), repr(form), print_.text)
+    return keys.key_of(keys.whole_version(), machine, knobs.deciding(), repr(form), print_.text)
 
 
 # ---------------------------------------------------------------------------- writing

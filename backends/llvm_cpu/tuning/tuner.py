@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
+from graphc import cache
 from graphc.backends.llvm_cpu.host import fingerprint
-from graphc.backends.llvm_cpu.objects import cache
+from graphc.backends.llvm_cpu.objects import keys
 from graphc.knobs import current, deciding
 
 from .choice import USUAL, Choice, Work, candidates, decoded, is_possible
@@ -45,7 +46,7 @@ class Tuner:
     def choice(self, work: Work, text: str) -> Choice:
         """The form of a kernel: the one remembered, else the fastest, which is then remembered."""
         lasting = " ".join(sorted(work.lasting))
-        key = cache.key_of("tuned", text, lasting, work.target.key(), fingerprint(), deciding())
+        key = keys.key_of("tuned", text, lasting, work.target.key(), fingerprint(), deciding())
         if key not in self.winners:
             found = self._remembered(key, work) or self._measured(key, work)
             if found is None:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from graphc.backends.llvm_cpu.objects import cache
+from graphc import cache
 from graphc.knobs import settings
 
 KEY = cache.key_of("kernel", "target")
@@ -36,10 +36,15 @@ def test_keys_keep_their_parts_apart():
     assert len({cache.key_of("a", "bc"), cache.key_of("ab", "c"), cache.key_of("abc")}) == 3
 
 
-def test_a_key_is_the_same_in_another_process():
-    program = f"from {cache.__name__} import key_of; print(key_of('kernel', 'target'))"
-    other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert other.stdout.strip() == KEY
+def test_a_text_is_kept_as_it_is(tmp_path):
+    path = cache.store_text(KEY, "# text\n", "py")
+    assert path is not None
+    assert (path.suffix, path.read_text()) == (".py", "# text\n")
+    before = path.stat().st_ino
+    assert cache.store_text(KEY, "# text\n", "py") == path
+    assert path.stat().st_ino == before, "it is not written again"
+    with settings(cache=False):
+        assert cache.store_text(KEY, "# text\n", "py") is None
 
 
 @pytest.mark.parametrize(
@@ -81,7 +86,7 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
 
 def test_the_longest_unused_go_first(tmp_path):
     keys = [f"00{i:062x}" for i in range(4)]
-    with settings(cache_mib=2):  # one folder of 256 may hold 4096 bytes
+    with settings(cache_mib=4):  # one folder of 256 may hold 4096 bytes
         for age, key in enumerate(keys[:3]):
             cache.store(key, bytes(1200))
             os.utime(tmp_path / "objects" / "00" / f"{key[2:]}.o", (1000 + age, 1000 + age))
@@ -92,7 +97,7 @@ def test_the_longest_unused_go_first(tmp_path):
 
 def test_an_object_larger_than_the_limit_is_kept_until_the_next(tmp_path):
     keys = [f"00{i:062x}" for i in range(2)]
-    with settings(cache_mib=2):
+    with settings(cache_mib=4):
         cache.store(keys[0], bytes(10_000))
         assert cache.lookup(keys[0])
         cache.store(keys[1], bytes(10_000))
@@ -103,7 +108,7 @@ def test_a_folder_of_many_entries_is_seldom_looked_at(tmp_path, monkeypatch):
     looks = []
     trim = cache._trim
     monkeypatch.setattr(cache, "_trim", lambda *given: (looks.append(given), trim(*given)))
-    with settings(cache_mib=100):  # one folder of 256 may hold 200 KiB
+    with settings(cache_mib=200):  # one folder of 256 may hold 200 KiB
         for i in range(2000):
             key = "00" + hashlib.sha256(str(i).encode()).hexdigest()[2:]
             assert cache.store(key, bytes(500))
@@ -115,7 +120,7 @@ def test_a_folder_of_many_entries_is_seldom_looked_at(tmp_path, monkeypatch):
 def test_processes_share_a_folder(tmp_path):
     program = (
         "import sys\n"
-        "from graphc.backends.llvm_cpu.objects import cache\n"
+        "from graphc import cache\n"
         "data = bytes(200_000)\n"
         "for _ in range(100):\n"
         "    assert cache.store('00' + 62 * '1', data)\n"

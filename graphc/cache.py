@@ -1,79 +1,48 @@
-"""Compiled objects and whole functions on disk, found again by what they were made from.
+"""What backends have compiled, on disk, found again by what it was made from.
 
-An entry is `<folder>/<kind>/<2 digits>/<digits>.o`: a magic word, a checksum, the contents. Entries
-appear whole (a temporary file is renamed), so processes may share the folder; one that is damaged
-is a miss. A folder that cannot be written is no error, only no help. Needs no LLVM.
+An entry is `<folder>/<kind>/<2 digits>/<digits>.o`: a magic word, a checksum, the contents; texts
+for people are kept as they are. Entries appear whole (a temporary file is renamed), so processes
+may share the folder; one that is damaged is a miss. A folder that cannot be written is no error,
+only no help.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import platformdirs
 
-from graphc.knobs import __file__ as knobs_file
 from graphc.knobs import current
 
 MAGIC = b"GRAPHC01"
 _HEADER = len(MAGIC) + 32
-_DIGITS = {"objects": 2, "functions": 0}
-"""Kinds of entries, by the digits that name their folders. Each kind may take half of the cache."""
+_DIGITS = {"objects": 2, "functions": 0, "kernels": 2, "sources": 2}
+"""Kinds of entries, by the digits that name their folders. Each may take a quarter of the cache."""
 _TOUCH_SECONDS = 3600.0
 _LOOKS = 16
 """How often a folder is looked at while as many bytes come as it may hold."""
 
-BACKEND = Path(__file__).parent.parent
-
 
 def key_of(*parts: str) -> str:
-    """The key of an object made from these texts by this version of the generator and of LLVM."""
-    whole = hashlib.sha256(version().encode())
+    """The key of what these texts decide together."""
+    whole = hashlib.sha256()
     for part in parts:
         whole.update(f"\0{len(part)}\0".encode() + part.encode())
     return whole.hexdigest()
 
 
-@lru_cache(maxsize=1)
-def version() -> str:
-    """What else decides the object: LLVM, and the sources of the generator themselves."""
-    kernels = Path(knobs_file).parent / "kernels"
-    return f"{_llvm()} {_digest(sorted(BACKEND.rglob('*.py')) + sorted(kernels.glob('*.py')))}"
-
-
-@lru_cache(maxsize=1)
-def whole_version() -> str:
-    """What else decides a compiled function: all of that, the rest of the compiler, and NumPy."""
-    core = Path(knobs_file).parent
-    others = (path for path in core.rglob("*.py") if path.parent.name != "debug")
-    sources = [*sorted(others), *sorted((BACKEND.parent / "reference").glob("*.py"))]
-    return f"{version()} {_digest(sources)} {np.__version__} {sys.version}"
-
-
-def _digest(sources: Sequence[Path]) -> str:
+def digest(sources: Sequence[Path]) -> str:
+    """A text that follows from the names and contents of files."""
     whole = hashlib.sha256()
     for path in sources:
         whole.update(path.name.encode() + path.read_bytes())
     return whole.hexdigest()
-
-
-def _llvm() -> str:
-    """Which LLVM is installed, without loading it."""
-    found = find_spec("llvmlite")
-    if found is None or found.origin is None:
-        return "none"
-    here = Path(found.origin).parent
-    libraries = [(p.name, p.stat().st_size) for p in sorted((here / "binding").glob("*llvmlite.*"))]
-    return f"{(here / '_version.py').read_text(encoding='utf-8')} {libraries}"
 
 
 def folder() -> Path | None:
@@ -103,14 +72,26 @@ def lookup(key: str, kind: str = "objects") -> bytes | None:
 
 def store(key: str, data: bytes, kind: str = "objects") -> bool:
     """Keep an entry under a key; answers whether it is kept."""
-    path = _path(key, kind)
+    return _keep(_path(key, kind), key, _header(data) + data, kind)
+
+
+def store_text(key: str, text: str, suffix: str, kind: str = "sources") -> Path | None:
+    """Keep a text that people may look at; the file, or None if it is not kept."""
+    path = _path(key, kind, suffix)
+    if path is not None and path.exists():
+        _touch(path)
+        return path
+    return path if _keep(path, key, text.encode(), kind) else None
+
+
+def _keep(path: Path | None, key: str, data: bytes, kind: str) -> bool:
     if path is None:
         return False
     try:
-        _publish(path, _header(data) + data)
+        _publish(path, data)
     except OSError:
         return False
-    limit = (current().cache_mib << 19) >> 4 * _DIGITS[kind]
+    limit = (current().cache_mib << 18) >> 4 * _DIGITS[kind]
     if _is_trimmed_by(key, len(data), limit):
         with suppress(OSError):  # others may remove files as well, or hold them open
             _trim(path, limit)
@@ -129,9 +110,9 @@ def _publish(path: Path, data: bytes) -> None:
         raise
 
 
-def _path(key: str, kind: str) -> Path | None:
+def _path(key: str, kind: str, suffix: str = "o") -> Path | None:
     here = folder()
-    return here and here / kind / key[: _DIGITS[kind]] / f"{key[_DIGITS[kind] :]}.o"
+    return here and here / kind / key[: _DIGITS[kind]] / f"{key[_DIGITS[kind] :]}.{suffix}"
 
 
 def _header(data: bytes) -> bytes:

@@ -1,0 +1,1 @@
+"""Binaries: made from Triton sources by worker processes, kept in the cache."""
