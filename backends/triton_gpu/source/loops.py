@@ -136,7 +136,7 @@ class Loops:
         """Reductions over the same axes, in one loop over those that are not bound."""
         args = [e.arg for e in group]
         rest = [n for n in self.axes if n in group[0].axes and n not in self.body.scope]
-        self.hoist(args)
+        self.hoist(args, rest)
         if not rest:
             self.reductions(args)
             for e in group:
@@ -184,11 +184,14 @@ class Loops:
             value = cells.along_text(e.kind, e.dtype, value, side, keep=bool(left))
         return self.out.let(value)
 
-    def hoist(self, roots: Iterable[Expr]) -> None:
-        """Compute before a loop what does not depend on it."""
+    def hoist(self, roots: Iterable[Expr], loop: Iterable[str]) -> None:
+        """Compute before a loop what does not depend on it. A loop that may have no turn must not
+        read: what it reads may not exist."""
+        runs = all(isinstance(self.axes[n].size, int) and self.axes[n].size for n in loop)
         bound = frozenset(self.body.scope)
         for e in walk(roots):
-            if isinstance(e, Load | Op) and e.free <= bound and self._is_known(e):
+            here = isinstance(e, Load | Op) and e.free <= bound and self._is_known(e)
+            if here and (runs or not any(isinstance(x, Load) for x in walk((e,)))):
                 self.body.value(e)
 
     def _is_known(self, e: Expr) -> bool:
@@ -207,8 +210,7 @@ class Loops:
             groups.setdefault(rest, []).append(s)
         for rest, group in groups.items():
             roots = [r for s in group for r in roots_of_store(s)]
-            if rest:
-                self.hoist(roots)
+            self.hoist(roots, rest)
             self.over(rest, lambda group=group, roots=roots: self._store(group, roots))
 
     def _store(self, group: Sequence[Store], roots: Sequence[Expr]) -> None:

@@ -27,9 +27,9 @@ from .map_tile import MapTile, extent, power2
 from .shape import Bound
 from .writer import Writer, file_of, size_text
 
-TARGETS = 16
+TARGETS = 8
 """Rows of the target that one program owns."""
-POINTS = 32
+POINTS = 16
 """Points that are looked at together."""
 COLUMNS = 64
 """Lanes of a program that goes through points."""
@@ -91,7 +91,7 @@ def _in_order(kernel: Kernel, s: Store, wide: bool) -> Launch:
         loops.body.store(s, out.let(value))
         out.line("tl.debug_barrier()")  # the next point may be the same element
 
-    loops.hoist(roots_of_store(s))
+    loops.hoist(roots_of_store(s), rest)
     loops.over(rest, point)
     return _launch(kernel, out, chosen, wide)
 
