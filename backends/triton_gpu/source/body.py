@@ -51,9 +51,10 @@ class Body:
 
     @contextmanager
     def within(self, more: Mapping[str, Bound]) -> Iterator[None]:
-        """More axes are bound; what becomes known here is forgotten behind."""
+        """More axes are bound, or bound anew; what becomes known here is forgotten behind."""
         saved = self.scope, self.memo
-        self.scope, self.memo = {**self.scope, **more}, dict(self.memo)
+        self.scope = {**self.scope, **more}
+        self.memo = {e: text for e, text in self.memo.items() if more.keys().isdisjoint(e.free)}
         yield
         self.scope, self.memo = saved
 

@@ -135,7 +135,8 @@ class Loops:
     def reduce(self, group: Sequence[Reduce]) -> None:
         """Reductions over the same axes, in one loop over those that are not bound."""
         args = [e.arg for e in group]
-        rest = [n for n in self.axes if n in group[0].axes and n not in self.body.scope]
+        # An axis that the tile holds is there at once; any other is walked again.
+        rest = [a.name for a in self.kernel.axes if a.name in group[0].axes and not self._is_whole(a)]
         self.hoist(args, rest)
         if not rest:
             self.reductions(args)
@@ -153,6 +154,9 @@ class Loops:
         self.over(rest, turn)
         for e, total in zip(group, totals, strict=True):
             self.body.memo[e] = self._across(e, total)
+
+    def _is_whole(self, axis: Axis) -> bool:
+        return self.tile.holds(axis) and axis.name in self.body.scope
 
     def _start(self, e: Reduce) -> str:
         start = cells.number_text(identity(e.kind, e.dtype), e.dtype)
@@ -184,11 +188,11 @@ class Loops:
             value = cells.along_text(e.kind, e.dtype, value, side, keep=bool(left))
         return self.out.let(value)
 
-    def hoist(self, roots: Iterable[Expr], loop: Iterable[str]) -> None:
+    def hoist(self, roots: Iterable[Expr], loop: Sequence[str]) -> None:
         """Compute before a loop what does not depend on it. A loop that may have no turn must not
         read: what it reads may not exist."""
         runs = all(isinstance(self.axes[n].size, int) and self.axes[n].size for n in loop)
-        bound = frozenset(self.body.scope)
+        bound = frozenset(self.body.scope) - frozenset(loop)
         for e in walk(roots):
             here = isinstance(e, Load | Op) and e.free <= bound and self._is_known(e)
             if here and (runs or not any(isinstance(x, Load) for x in walk((e,)))):

@@ -49,20 +49,18 @@ def launch_of(kernel: Kernel, chosen: MapTile, wide: bool = False) -> Launch:
 
 
 def bound_by_program(out: Writer, loops: Loops, chosen: MapTile) -> dict[str, Bound]:
-    """The coordinates of the owned axes."""
-    found: dict[str, Bound] = {}
+    """The coordinates of the owned axes; those of parts after the axis that counts the parts."""
     if not chosen.outer and chosen.lanes is None:
-        return found
-    program, blocks = out.program(), chosen.lane_blocks
+        return {}
+    program = block = out.program()
+    if chosen.outer and chosen.lane_blocks != 1:
+        block = out.let(f"{program} % {size_text(chosen.lane_blocks)}", "block")
+        program = out.let(f"{program} // {size_text(chosen.lane_blocks)}", "program")
+    found = _rows(out, loops, chosen, program) if chosen.outer else {}
     if chosen.lanes is not None:
-        block = program
-        if chosen.outer and blocks != 1:
-            block = out.let(f"{program} % {size_text(blocks)}", "block")
-            program = out.let(f"{program} // {size_text(blocks)}", "program")
-        start = "" if blocks == 1 else out.let(f"{block} * LANES", "start")
-        found[chosen.lanes.name] = loops.along(chosen.lanes, 1, start)
-    if chosen.outer:
-        found |= _rows(out, loops, chosen, program)
+        start = "" if chosen.lane_blocks == 1 else out.let(f"{block} * LANES", "start")
+        with loops.body.within(found):
+            found[chosen.lanes.name] = loops.along(chosen.lanes, 1, start)
     return found
 
 
@@ -77,8 +75,8 @@ def _rows(out: Writer, loops: Loops, chosen: MapTile, program: str) -> dict[str,
             conditions = [f"{row} < {size_text(total)}"]
     found: dict[str, Bound] = {}
     for axis, text in decoded(out, row, chosen.outer).items():
-        loops.body.scope.update(found)
-        found[axis] = loops.bind(axis, text, side, *conditions)
+        with loops.body.within(found):
+            found[axis] = loops.bind(axis, text, side, *conditions)
     return found
 
 

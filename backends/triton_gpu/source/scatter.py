@@ -91,6 +91,7 @@ def _in_order(kernel: Kernel, s: Store, wide: bool) -> Launch:
         loops.body.store(s, out.let(value))
         out.line("tl.debug_barrier()")  # the next point may be the same element
 
+    loops.reductions(roots_of_store(s))
     loops.hoist(roots_of_store(s), rest)
     loops.over(rest, point)
     return _launch(kernel, out, chosen, wide)
