@@ -161,7 +161,7 @@ class Holder:
 
     def count_params(self) -> int:
         """The number of elements in all weights."""
-        return sum(int(w.storage.size) for w in self.weights)
+        return sum(w.size for w in self.weights)
 
     def _frozen(self) -> set[Variable]:
         """The weights that are not trainable themselves, or lie in a layer that is not."""

@@ -57,7 +57,7 @@ def summary_lines(model: Layer, options: Options, form: Form) -> Iterator[str]:
 
 def _totals(model: Layer, flops: int | None) -> Iterator[str]:
     total = model.count_params()
-    trained = sum(int(w.storage.size) for w in model.trainable_weights)
+    trained = sum(w.size for w in model.trainable_weights)
     yield f"Total params: {total:,}"
     yield f"Trainable params: {trained:,}"
     yield f"Non-trainable params: {total - trained:,}"

@@ -1,7 +1,8 @@
 """Variables: named tensors with storage that compiled functions update in place.
 
 In the graph a variable is a leaf that stands for its value when the function starts. In eager mode
-each use reads the value of the moment, through a snapshot that `grad` knows.
+each use reads the value of the moment, through a snapshot that `grad` knows. A backend may keep the
+value in memory of its own (`Elsewhere`); it is fetched when somebody reads it here.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable
+from typing import Protocol
 from weakref import ReferenceType, WeakKeyDictionary, WeakValueDictionary, ref
 
 import numpy as np
@@ -24,18 +26,77 @@ from .convert import TensorLike, as_tensor, cast
 _ALIGN = 64  # one cache line, and the widest vector register
 
 
+class Elsewhere(Protocol):
+    """A place for the value of a variable that is not the memory of the host."""
+
+    def fetch(self, storage: np.ndarray, version: int) -> None:
+        """Fill the storage: from now on this place and the host both have that version."""
+        ...
+
+
 class Variable(Tensor):
     """A tensor with a value that lasts between calls; made by `variable`."""
 
-    __slots__ = ("_snapshot", "constraint", "storage", "trainable", "version")
+    __slots__ = (
+        "_elsewhere",
+        "_snapshot",
+        "_storage",
+        "constraint",
+        "host",
+        "trainable",
+        "version",
+    )
 
-    storage: np.ndarray
+    host: np.ndarray | None
+    """The storage while the value is in it, else None; only `storage` makes sure of that."""
+    _storage: np.ndarray
+    _elsewhere: Elsewhere | None
     trainable: bool
     constraint: Callable[[Tensor], Tensor] | None
     """What optimizers apply to each new value."""
     version: int
     """Another number after every change, never one that was there before."""
     _snapshot: Tensor | None
+
+    @property
+    def size(self) -> int:
+        """How many elements it has."""
+        return self._storage.size
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory the value takes."""
+        return self._storage.nbytes
+
+    @property
+    def storage(self) -> np.ndarray:
+        """The present value; who writes to it calls `changed`, and asks for it again next time."""
+        host = self.host
+        return self._fetched() if host is None else host
+
+    @storage.setter
+    def storage(self, memory: np.ndarray) -> None:
+        with _moving:
+            self._storage, self._elsewhere = memory, None
+            self.host = memory
+
+    def _fetched(self) -> np.ndarray:
+        with _moving:
+            if self._elsewhere is not None:
+                self._elsewhere.fetch(self._storage, self.version)
+                self._elsewhere = None
+            self.host = self._storage
+            return self._storage
+
+    def move(self, place: Elsewhere) -> None:
+        """The value has changed, and is there from now on; the storage is old until it is read."""
+        with _moving:
+            self._elsewhere, self.host = place, None
+            self.changed()
+
+    def is_at(self, place: Elsewhere) -> bool:
+        """Whether the value is there and nowhere else."""
+        return self._elsewhere is place
 
     @property
     def value(self) -> Tensor:
@@ -73,8 +134,10 @@ class Variable(Tensor):
                 received=array.shape,
                 expected=self.shape,
             )
-        np.copyto(self.storage, array, casting="unsafe")
-        self.changed()
+        with _moving:
+            np.copyto(self._storage, array, casting="unsafe")
+            self._elsewhere, self.host = None, self._storage
+            self.changed()
         return self
 
     def assign_add(self, value: TensorLike) -> Variable:
@@ -108,6 +171,8 @@ _versions = itertools.count(1)
 _snapshots: WeakKeyDictionary[Node, ReferenceType[Variable]] = WeakKeyDictionary()
 _named: WeakValueDictionary[str, Variable] = WeakValueDictionary()
 _naming = threading.Lock()
+_moving = threading.RLock()
+"""Held while a value moves, or one of two places becomes the one where it is."""
 
 
 def variable(
@@ -132,8 +197,8 @@ def variable(
         attrs = {"name": label, "shape": array.shape, "dtype": as_dtype(array.dtype)}
         node = apply(leaf.variable_op, (), attrs)
         result = _named[label] = node.adopt(Variable(node, 0))
-    result.storage, result.trainable = _aligned(array), trainable
-    result.constraint = None
+    result.storage = _aligned(array)
+    result.trainable, result.constraint = trainable, None
     result.changed()
     return result
 

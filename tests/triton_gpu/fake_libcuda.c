@@ -17,7 +17,8 @@
   int turn __attribute__((cleanup(leave), unused)) = pthread_mutex_lock(&lock);                    \
   CUresult refused = enter(__func__);                                                              \
   if (refused) return refused
-#define MOST 4096
+#define MOST 65536
+#define POISON (16l << 20) /* more would take long */
 
 typedef struct { char *at; size_t bytes; enum { UNUSED, DEVICE, PINNED, FREED } state; } Range;
 typedef struct { char name[64]; int parameters, offset[32], size[32], threads, shared; void *module; } Function;
@@ -31,6 +32,7 @@ typedef struct { Work *first, **last; int capturing; } Queue;
 typedef struct { Queue *queue; long number, done; double when; } Event;
 
 static Range ranges[MOST];
+static int range_count;
 static long used_bytes, total_bytes = 1 << 30, clock_now, launches, replays;
 static long live_events, live_streams, live_modules, live_graphs, live_pools;
 static char report[1 << 16], fail_name[64];
@@ -50,6 +52,7 @@ static void wrong(const char *format, ...) {
 /* ---------------------------------------------------------------- for the tests */
 
 API fake_report(char *to, size_t bytes) { return snprintf(to, bytes, "%s", report), 0; }
+API fake_forget(void) { return *report = 0, 0; }
 API fake_fail(const char *name, int code) { return snprintf(fail_name, 64, "%s", name), fail_code = code, 0; }
 API fake_memory(long bytes) { return total_bytes = bytes, 0; }
 API fake_machine(int count, int driver, int cc) { return devices = count, version = driver, capability = cc, 0; }
@@ -65,8 +68,14 @@ __attribute__((visibility("default"))) long fake_count(const char *what) {
 
 static void leave(int *turn) { pthread_mutex_unlock(&lock); }
 
+static CUresult injected(const char *name) {
+  if (!*fail_name || strncmp(fail_name, name, strlen(fail_name))) return 0;
+  return *fail_name = 0, fail_code;
+}
+
 static CUresult enter(const char *name) {
-  if (*fail_name && !strncmp(fail_name, name, strlen(fail_name))) { *fail_name = 0; return fail_code; }
+  CUresult refused = injected(name);
+  if (refused) return refused;
   if (!is_current) wrong("%s: no context is current in this thread", name);
   return 0;
 }
@@ -74,7 +83,7 @@ static CUresult enter(const char *name) {
 /* ---------------------------------------------------------------- ranges of memory */
 
 static Range *range_of(const char *at) {
-  for (int i = 0; i < MOST; i++)
+  for (int i = range_count - 1; i >= 0; i--)
     if (ranges[i].state && at >= ranges[i].at && at < ranges[i].at + ranges[i].bytes) return ranges + i;
   return NULL;
 }
@@ -90,21 +99,19 @@ static void inside(const char *name, const char *at, size_t bytes, int state) {
 static CUresult new_range(void *to, size_t bytes, int state) {
   void *at;
   if (state == DEVICE && used_bytes + (long)bytes > total_bytes) return CUDA_ERROR_OUT_OF_MEMORY;
-  for (int i = 0; i < MOST; i++)
-    if (!ranges[i].state && !posix_memalign(&at, 512, bytes)) {
-      memset(at, 0xDB, bytes);
-      ranges[i] = (Range){at, bytes, state};
-      if (state == DEVICE) used_bytes += bytes;
-      return memcpy(to, &at, sizeof at), 0;
-    }
-  return CUDA_ERROR_OUT_OF_MEMORY;
+  if (range_count == MOST || posix_memalign(&at, 512, bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
+  memset(at, 0xDB, bytes < POISON ? bytes : POISON);
+  ranges[range_count++] = (Range){at, bytes, state};
+  if (state == DEVICE) used_bytes += bytes;
+  return memcpy(to, &at, sizeof at), 0;
 }
 
-static void release(const char *name, char *at, int state) {
+static int released(const char *name, char *at, int state) {
   Range *range = range_of(at);
   if (!range || range->at != at || range->state == (state == DEVICE ? PINNED : DEVICE)) wrong("%s: %p was not allocated", name, at);
   else if (range->state == FREED) wrong("%s: %p is freed twice", name, at);
-  else range->state = FREED; /* never used again, so that whoever does is found */
+  else return range->state = FREED; /* never used again, so that whoever does is found */
+  return 0;
 }
 
 /* ---------------------------------------------------------------- streams: work that waits */
@@ -140,7 +147,7 @@ static void run(Work *first) {
     switch (w->kind) {
     case TO_DEVICE: case TO_HOST: case INSIDE: memcpy(w->to, w->from, w->bytes); break;
     case LAUNCH: compute(w); break;
-    case RELEASE: range = range_of(w->to); memset(range->at, 0xDB, range->bytes); used_bytes -= range->bytes; break;
+    case RELEASE: range = range_of(w->to); memset(range->at, 0xDB, range->bytes < POISON ? range->bytes : POISON); used_bytes -= range->bytes; break;
     case GRAPH: run(((Queue *)w->what)->first); break;
     case MARK: ((Event *)w->what)->done = w->bytes; ((Event *)w->what)->when = clock_now; break;
     }
@@ -300,11 +307,11 @@ API cuMemAllocFromPoolAsync(CUdeviceptr *to, size_t bytes, CUmemoryPool p, CUstr
 }
 API cuMemFreeAsync(CUdeviceptr at, CUstream s) {
   ENTER;
-  release("cuMemFreeAsync", (char *)at, DEVICE);
+  if (!released("cuMemFreeAsync", (char *)at, DEVICE)) return CUDA_ERROR_INVALID_VALUE;
   return add("cuMemFreeAsync", s, (Work){RELEASE, .to = (char *)at});
 }
 API cuMemHostAlloc(void **to, size_t bytes, unsigned flags) { ENTER; return new_range(to, bytes, PINNED); }
-API cuMemFreeHost(void *at) { ENTER; return release("cuMemFreeHost", at, PINNED), 0; }
+API cuMemFreeHost(void *at) { ENTER; return !released("cuMemFreeHost", at, PINNED); }
 API cuMemGetInfo(size_t *free_bytes, size_t *total) {
   ENTER;
   return *free_bytes = total_bytes - used_bytes, *total = total_bytes, 0;
@@ -377,7 +384,7 @@ API cuDeviceGetAttribute(int *to, CUdevice_attribute a, CUdevice d) {
     : a == CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED;
   return 0;
 }
-API cuDevicePrimaryCtxRetain(CUcontext *to, CUdevice d) { return *to = (CUcontext)&context, context++, 0; }
+API cuDevicePrimaryCtxRetain(CUcontext *to, CUdevice d) { return *to = (CUcontext)&context, context++, injected(__func__); }
 API cuDevicePrimaryCtxRelease(CUdevice d) { return context--, 0; }
 API cuCtxSetCurrent(CUcontext c) { return is_current = c == (CUcontext)&context, 0; }
 API cuCtxGetCurrent(CUcontext *to) { return *to = is_current ? (CUcontext)&context : NULL, 0; }

@@ -38,6 +38,7 @@ SLICE = 20_000_000 * PER_NANOSECOND
 KNOWN_SIZES = 256
 """For how many combinations of sizes the prepared numbers are kept."""
 
+_NOWHERE = np.empty(0)
 _prototype = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
 
 
@@ -81,7 +82,7 @@ class Runner:
         self._prepared: dict[tuple[int, ...], Prepared] = {}
         self._current: Prepared | None = None
         self._layout: Layout | None = None
-        self._storages: list[np.ndarray | None] = [None] * len(self.variables)
+        self._storages = [_NOWHERE] * len(self.variables)
         self._bind_kept()
         self._bind_places(outputs)
         self._names = self._size_names()
@@ -139,7 +140,7 @@ class Runner:
         return Memory(
             sum(value(s.nbytes) for _, s in self._results),
             self.memory_plan.needs(self.memory_plan.measure(value)),
-            sum(int(v.storage.nbytes) for v in self.variables),
+            sum(v.nbytes for v in self.variables),
         )
 
     def prepare(self, sizes: Mapping[str, int]) -> None:
@@ -241,8 +242,8 @@ class Runner:
     def _bind_variables(self) -> None:
         cells = self._cells
         for cell, index, variable in self._variables:
-            storage = variable.storage
-            if storage is not self._storages[index]:
+            if variable.host is not self._storages[index]:
+                storage = variable.storage
                 cells[cell] = address_of(storage)
                 self._storages[index] = storage
                 self._versions = ()

@@ -14,13 +14,16 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 import triton
 from triton.backends import nvidia
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from triton.runtime import cache
+
+if TYPE_CHECKING:
+    from graphc.backends.triton_gpu.objects.source import Task
 
 OPTIONS = {
     "enable_fp_fusion": False,  # multiply-add is an operation of its own
@@ -30,7 +33,6 @@ _HEAD = struct.Struct("<I")
 _ENTRY = re.compile(r"\.entry\s+\w+\s*\((.*?)\)", re.DOTALL)
 _PARAMETER = re.compile(r"\.param\s+(?:\.align\s+\d+\s+)?\.([a-z])(\d+)[^,\[]*(?:\[(\d+)\])?")
 _USAGE = re.compile(r"Function \w+:\s*(.*)")
-T = TypeVar("T")
 
 
 def worker() -> Callable[[bytes], bytes]:
@@ -56,9 +58,9 @@ def _binary(data: bytes) -> bytes:
     return b"".join([_HEAD.pack(len(text)), text, code])
 
 
-def _compiled(task: dict[str, T]) -> triton.compiler.CompiledKernel:
-    function = _function(str(task["source"]), str(task["path"]), str(task["function_name"]))
-    names, types = function.arg_names, list(task["types"])
+def _compiled(task: Task) -> triton.compiler.CompiledKernel:
+    function = _function(task["source"], task["path"], task["function_name"])
+    names, types = function.arg_names, task["types"]
     if len(names) != len(types):
         raise ValueError(f"the function takes {len(names)} arguments, the launch has {len(types)}")
     attributes = {(i,): [["tt.divisibility", 16]] for i in task["aligned"]}

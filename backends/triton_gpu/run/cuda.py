@@ -21,7 +21,7 @@ from graphc.backends.triton_gpu.objects.chips import chip
 from graphc.backends.triton_gpu.objects.compile import compiled
 from graphc.errors import DeviceError, OutOfMemoryError
 
-from .driver import OUT_OF_MEMORY, Handle, checked, describe, driver
+from .driver import OUT_OF_MEMORY, Handle, check, describe, driver, value
 from .kernel import Kernel, ready
 from .staging import Staging
 from .turn import Turn
@@ -59,6 +59,7 @@ class Recorded:
         self._start = driver().cuGraphLaunch
 
     def __call__(self) -> None:
+        """Ask for all of it again."""
         device = self._device
         with device.turn:
             (code,) = self._start(self._graph, device.stream)
@@ -75,12 +76,12 @@ class CudaDevice:
 
     def __init__(self, ordinal: int = 0) -> None:
         cu = self._cu = driver()
-        count = checked(cu.cuDeviceGetCount(), "the driver cannot count GPUs")
+        count = value(cu.cuDeviceGetCount(), "the driver cannot count GPUs")
         if ordinal not in range(count):
             raise DeviceError("there is no such GPU", received=ordinal, expected=f"0..{count - 1}")
         self.ordinal = ordinal
-        self._device = checked(cu.cuDeviceGet(ordinal), f"there is no GPU {ordinal}")
-        context = checked(cu.cuDevicePrimaryCtxRetain(self._device), "the GPU cannot be used")
+        self._device = value(cu.cuDeviceGet(ordinal), f"there is no GPU {ordinal}")
+        context = value(cu.cuDevicePrimaryCtxRetain(self._device), "the GPU cannot be used")
         self.turn = Turn(context)
         self._latest: deque[str] = deque(maxlen=LATEST)
         self._recording: list[object] | None = None
@@ -89,8 +90,8 @@ class CudaDevice:
         with self.turn:
             self._ask()
             flag = cu.CUstream_flags.CU_STREAM_NON_BLOCKING
-            self.stream = checked(cu.cuStreamCreate(flag), "there is no stream")
-            self._recorder = checked(cu.cuStreamCreate(flag), "there is no stream")
+            self.stream = value(cu.cuStreamCreate(flag), "there is no stream")
+            self._recorder = value(cu.cuStreamCreate(flag), "there is no stream")
             self._pool = self._new_pool()
             self._there = Staging(self.stream)
             self._back = Staging(self.stream, READ_PIECES)
@@ -102,7 +103,7 @@ class CudaDevice:
         kinds = cu.CUdevice_attribute
 
         def attribute(kind: object) -> int:
-            found = checked(cu.cuDeviceGetAttribute(kind, self._device), "the GPU does not answer")
+            found = value(cu.cuDeviceGetAttribute(kind, self._device), "the GPU does not answer")
             return int(found)
 
         self.cc = 10 * attribute(kinds.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
@@ -110,7 +111,7 @@ class CudaDevice:
         self.processors = attribute(kinds.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)
         shared = attribute(kinds.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)
         self.chip = chip(self.cc, shared)
-        name = checked(cu.cuDeviceGetName(100, self._device), "the GPU has no name")
+        name = value(cu.cuDeviceGetName(100, self._device), "the GPU has no name")
         self.name = f"{name.partition(bytes(1))[0].decode()} ({self.chip})"
         if not attribute(kinds.CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED):
             raise DeviceError(
@@ -124,10 +125,10 @@ class CudaDevice:
         wanted.allocType = cu.CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED
         wanted.location.type = cu.CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE
         wanted.location.id = self.ordinal
-        pool = checked(cu.cuMemPoolCreate(wanted), "there is no memory pool")
+        pool = value(cu.cuMemPoolCreate(wanted), "there is no memory pool")
         threshold = cu.CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD
         everything = cu.cuuint64_t(2**64 - 1)
-        checked(cu.cuMemPoolSetAttribute(pool, threshold, everything), "a pool cannot be set up")
+        check(cu.cuMemPoolSetAttribute(pool, threshold, everything), "a pool cannot be set up")
         return pool
 
     # ------------------------------------------------------------------ memory
@@ -137,8 +138,8 @@ class CudaDevice:
         with self.turn:
             code, address = self._take(nbytes)
             if code == OUT_OF_MEMORY:  # others may hold what is no longer used
-                checked(self._cu.cuStreamSynchronize(self.stream), "the device has failed")
-                checked(self._cu.cuMemPoolTrimTo(self._pool, 0), "a pool cannot be emptied")
+                check(self._cu.cuStreamSynchronize(self.stream), "the device has failed")
+                check(self._cu.cuMemPoolTrimTo(self._pool, 0), "a pool cannot be emptied")
                 code, address = self._take(nbytes)
             if code == OUT_OF_MEMORY:
                 raise self._no_memory(nbytes)
@@ -153,7 +154,7 @@ class CudaDevice:
         self.turn.retire(partial(self._cu.cuMemFreeAsync, address, self.stream))
 
     def _no_memory(self, nbytes: int) -> OutOfMemoryError:
-        free, total = checked(self._cu.cuMemGetInfo(), "the GPU does not answer")
+        _, free, total = self._cu.cuMemGetInfo()
         return OutOfMemoryError(
             f"no memory on {self.name}",
             received=f"{nbytes / 2**20:.1f} MiB asked for",
@@ -180,7 +181,7 @@ class CudaDevice:
         with self.turn:
             if nbytes:
                 result = self._cu.cuMemcpyDtoDAsync(target, source, nbytes, self.queue)
-                checked(result, "memory cannot be copied")
+                check(result, "memory cannot be copied")
 
     # ------------------------------------------------------------------ launches
 
@@ -212,7 +213,7 @@ class CudaDevice:
         return address if binary.scratch else lambda _: 0
 
     def seen(self, name: str, held: object) -> None:
-        """A launch: it is named if the device fails, and what it needs is kept if it is recorded."""
+        """Of a launch: its name, should the device fail, and what must live if it is recorded."""
         self._latest.append(name)
         if self._recording is not None:
             self._recording.append(held)
@@ -225,18 +226,22 @@ class CudaDevice:
             kept = self._recording = []
             # Relaxed: memory may be allocated and freed meanwhile, on the other stream.
             mode = cu.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED
-            checked(cu.cuStreamBeginCapture(self._recorder, mode), "nothing can be recorded")
+            check(cu.cuStreamBeginCapture(self._recorder, mode), "nothing can be recorded")
             self.queue = self._recorder
             try:
                 run()
-            finally:
-                self.queue, self._recording = self.stream, None
-                code, graph = cu.cuStreamEndCapture(self._recorder)
-            if code:
-                self.fail("launches cannot be recorded", code)
-            made = checked(cu.cuGraphInstantiate(graph, 0), "what was recorded cannot be used")
-            checked(cu.cuGraphDestroy(graph), "a graph cannot be destroyed")
+            except BaseException:
+                check(cu.cuGraphDestroy(self._end_recording()), "a graph cannot be destroyed")
+                raise
+            graph = self._end_recording()
+            result = cu.cuGraphInstantiate(graph, 0)
+            check(cu.cuGraphDestroy(graph), "a graph cannot be destroyed")
+            made = value(result, "what was recorded cannot be used")
             return Recorded(self, made, kept)
+
+    def _end_recording(self) -> Handle:
+        self.queue, self._recording = self.stream, None
+        return value(self._cu.cuStreamEndCapture(self._recorder), "launches cannot be recorded")
 
     # ------------------------------------------------------------------ time and order
 
@@ -251,14 +256,14 @@ class CudaDevice:
         """How long the device takes for what `run` asks for."""
         cu, flag = self._cu, self._cu.CUevent_flags.CU_EVENT_DEFAULT
         with self.turn:
-            begin = checked(cu.cuEventCreate(flag), "there is no event")
-            end = checked(cu.cuEventCreate(flag), "there is no event")
+            begin = value(cu.cuEventCreate(flag), "there is no event")
+            end = value(cu.cuEventCreate(flag), "there is no event")
             try:
-                checked(cu.cuEventRecord(begin, self.stream), "time cannot be taken")
+                check(cu.cuEventRecord(begin, self.stream), "time cannot be taken")
                 run()
-                checked(cu.cuEventRecord(end, self.stream), "time cannot be taken")
+                check(cu.cuEventRecord(end, self.stream), "time cannot be taken")
                 self.wait()
-                milliseconds = checked(cu.cuEventElapsedTime(begin, end), "time cannot be taken")
+                milliseconds = value(cu.cuEventElapsedTime(begin, end), "time cannot be taken")
             finally:
                 cu.cuEventDestroy(begin)
                 cu.cuEventDestroy(end)
@@ -268,12 +273,12 @@ class CudaDevice:
         """Let a stream wait for what another has been asked for until now."""
         cu = self._cu
         with self.turn:
-            event = checked(
+            event = value(
                 cu.cuEventCreate(cu.CUevent_flags.CU_EVENT_DISABLE_TIMING), "there is no event"
             )
-            checked(cu.cuEventRecord(event, first), "an event cannot be recorded")
-            checked(cu.cuStreamWaitEvent(stream, event, 0), "a stream cannot wait")
-            checked(cu.cuEventDestroy(event), "an event cannot be destroyed")
+            check(cu.cuEventRecord(event, first), "an event cannot be recorded")
+            check(cu.cuStreamWaitEvent(stream, event, 0), "a stream cannot wait")
+            check(cu.cuEventDestroy(event), "an event cannot be destroyed")
 
     def fail(self, problem: str, code: object) -> NoReturn:
         """Raise the error of something that was asked for before."""
@@ -286,15 +291,15 @@ class CudaDevice:
     def close(self) -> None:
         """Give everything back; what still holds memory of this device must not use it."""
         cu = self._cu
+        if self._closed:
+            return
         with self.turn:
-            if self._closed:
-                return
             self._closed = True
             self.wait()
             for staging in (self._there, self._back):
                 staging.close()
-            checked(cu.cuStreamDestroy(self._recorder), "a stream cannot be destroyed")
-            checked(cu.cuMemPoolDestroy(self._pool), "a pool cannot be destroyed")
-            checked(cu.cuStreamDestroy(self.stream), "a stream cannot be destroyed")
-            checked(cu.cuDevicePrimaryCtxRelease(self._device), "the GPU cannot be left")
+            check(cu.cuStreamDestroy(self._recorder), "a stream cannot be destroyed")
+            check(cu.cuMemPoolDestroy(self._pool), "a pool cannot be destroyed")
+            check(cu.cuStreamDestroy(self.stream), "a stream cannot be destroyed")
+            check(cu.cuDevicePrimaryCtxRelease(self._device), "the GPU cannot be left")
             self.turn.lose(f"{self.name} was closed")

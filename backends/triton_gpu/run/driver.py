@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from types import ModuleType
-from typing import NoReturn
+from typing import TypeVar
 
 from graphc.errors import DeviceError, MissingExtraError
 
@@ -12,7 +12,8 @@ LEAST_VERSION = 12000
 """CUDA 12.0: memory pools, graphs, and code of later toolkits of the same major version."""
 OUT_OF_MEMORY, NO_DEVICE = 2, 100
 
-Handle = object
+T = TypeVar("T")
+Handle = int
 """What the driver calls things by: streams, events, graphs, modules."""
 
 
@@ -46,8 +47,8 @@ def _open(cu: ModuleType) -> None:
         ) from None
     if code == NO_DEVICE:
         raise _no_device("the driver finds no GPU")
-    checked((code,), "the driver cannot be started", cu)
-    version = checked(cu.cuDriverGetVersion(), "the driver has no version", cu)
+    check((code,), "the driver cannot be started", cu)
+    version = value(cu.cuDriverGetVersion(), "the driver has no version", cu)
     if version < LEAST_VERSION:
         raise DeviceError(
             "the NVIDIA driver is too old",
@@ -55,7 +56,7 @@ def _open(cu: ModuleType) -> None:
             expected=f"CUDA {in_words(LEAST_VERSION)} or newer",
             fix="install a newer driver",
         )
-    if checked(cu.cuDeviceGetCount(), "the driver cannot count GPUs", cu) == 0:
+    if value(cu.cuDeviceGetCount(), "the driver cannot count GPUs", cu) == 0:
         raise _no_device("the driver finds no GPU")
 
 
@@ -72,20 +73,24 @@ def in_words(version: int) -> str:
     return f"{version // 1000}.{version % 1000 // 10}"
 
 
-def checked(result: tuple[object, ...], problem: str, cu: ModuleType | None = None):  # noqa: ANN201
-    """What a call of the driver answers besides its error code: nothing, a value, or a tuple.
+def check(result: tuple[object], problem: str, cu: ModuleType | None = None) -> None:
+    """See that a call of the driver has done what it should.
 
     Raises:
-        DeviceError: the call failed.
+        DeviceError: it failed; `problem` says what then does not work.
     """
     if result[0]:
-        failed(result[0], problem, cu or driver())
-    return result[1] if len(result) == 2 else result[1:]
+        raise DeviceError(problem, received=describe(result[0], cu or driver()))
 
 
-def failed(code: object, problem: str, cu: ModuleType) -> NoReturn:
-    """Raise the error of a call; `problem` says what was attempted."""
-    raise DeviceError(problem, received=describe(code, cu))
+def value(result: tuple[object, T], problem: str, cu: ModuleType | None = None) -> T:
+    """What such a call answers.
+
+    Raises:
+        DeviceError: it failed.
+    """
+    check(result[:1], problem, cu)
+    return result[1]
 
 
 def describe(code: object, cu: ModuleType) -> str:

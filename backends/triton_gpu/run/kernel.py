@@ -14,7 +14,7 @@ from graphc.backends.triton_gpu.launch import Launch
 from graphc.backends.triton_gpu.objects.binary import Binary
 from graphc.errors import DeviceError
 
-from .driver import Handle, checked, describe, driver, in_words
+from .driver import Handle, check, describe, driver, in_words, value
 
 if TYPE_CHECKING:
     from .cuda import CudaDevice
@@ -34,12 +34,12 @@ class Kernel:
         if code:
             raise _not_loaded(binary, code)
         self._module = module
-        self.function = checked(
+        self.function = value(
             cu.cuModuleGetFunction(module, binary.name.encode()), f"there is no {binary.name}"
         )
         if binary.shared > STATIC_SHARED:
             attribute = cu.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-            checked(
+            check(
                 cu.cuFuncSetAttribute(self.function, attribute, binary.shared),
                 f"{binary.name} cannot have {binary.shared} bytes of shared memory",
             )
@@ -100,7 +100,7 @@ def ready(device: CudaDevice, launch: Launch, kernel: Kernel) -> Ready:
 
 def _not_loaded(binary: Binary, code: object) -> DeviceError:
     cu = driver()
-    version = in_words(checked(cu.cuDriverGetVersion(), "the driver has no version"))
+    version = in_words(value(cu.cuDriverGetVersion(), "the driver has no version"))
     return DeviceError(
         f"the driver cannot load {binary.name}",
         received=f"{describe(code, cu)}, from a driver for CUDA {version}",

@@ -10,7 +10,7 @@ from typing import final
 
 import numpy as np
 
-from .driver import Handle, checked, driver
+from .driver import Handle, check, driver, value
 
 PIECE = 4 << 20
 """Bytes that are copied at once."""
@@ -26,14 +26,14 @@ class Staging:
     def __init__(self, stream: Handle, pieces: int = PIECES, piece: int = PIECE) -> None:
         self._cu, self._stream = driver(), stream
         self._count, self._piece = pieces, piece
-        self._address = int(checked(
+        self._address = int(value(
             self._cu.cuMemHostAlloc(pieces * piece, 0), "there is no pinned memory"
         ))  # fmt: skip
-        room = (ctypes.c_char * (pieces * piece)).from_address(self._address)
-        self._bytes = np.frombuffer(room, np.uint8)
+        room = (ctypes.c_uint8 * (pieces * piece)).from_address(self._address)
+        self._bytes = np.ctypeslib.as_array(room)
         flag = self._cu.CUevent_flags.CU_EVENT_DISABLE_TIMING
         self._events = [
-            checked(self._cu.cuEventCreate(flag), "there is no event") for _ in range(pieces)
+            value(self._cu.cuEventCreate(flag), "there is no event") for _ in range(pieces)
         ]
         self._at, self._used = 0, 0
 
@@ -44,7 +44,7 @@ class Staging:
             part = source[start : start + self._piece]
             begin = self._room(part.size)
             self._bytes[begin : begin + part.size] = part
-            checked(
+            check(
                 self._cu.cuMemcpyHtoDAsync(
                     address + start, self._address + begin, part.size, self._stream
                 ),
@@ -61,7 +61,7 @@ class Staging:
             number = start // self._piece % self._count
             size = min(self._piece, target.size - start)
             place = self._address + number * self._piece
-            checked(
+            check(
                 self._cu.cuMemcpyDtoHAsync(place, address + start, size, self._stream),
                 "an array cannot be copied from the device",
             )
@@ -86,13 +86,13 @@ class Staging:
         return begin
 
     def _mark(self, number: int) -> None:
-        checked(
+        check(
             self._cu.cuEventRecord(self._events[number], self._stream),
             "an event cannot be recorded",
         )
 
     def _await(self, number: int) -> None:
-        checked(
+        check(
             self._cu.cuEventSynchronize(self._events[number]),
             "what the device was asked has failed",
         )
@@ -100,8 +100,8 @@ class Staging:
     def close(self) -> None:
         """Give the memory back; nothing may be on its way."""
         for event in self._events:
-            checked(self._cu.cuEventDestroy(event), "an event cannot be destroyed")
-        checked(self._cu.cuMemFreeHost(self._address), "pinned memory cannot be freed")
+            check(self._cu.cuEventDestroy(event), "an event cannot be destroyed")
+        check(self._cu.cuMemFreeHost(self._address), "pinned memory cannot be freed")
 
 
 def _bytes_of(array: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 from graphc.errors import DeviceError
 
-from .driver import Handle, checked, driver
+from .driver import Handle, check, driver
 
 
 @final
@@ -45,7 +45,7 @@ class Turn:
 
     def _take(self) -> None:
         try:
-            checked(self._cu.cuCtxSetCurrent(self._context), "the device cannot be used")
+            check(self._cu.cuCtxSetCurrent(self._context), "the device cannot be used")
         except DeviceError:
             self._lock.release()
             raise

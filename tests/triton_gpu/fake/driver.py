@@ -1,0 +1,42 @@
+"""The fake driver, as tests see it: what it has found, and what it should do next."""
+
+from __future__ import annotations
+
+import ctypes
+
+_library = ctypes.CDLL("libcuda.so.1")
+_library.fake_count.restype = ctypes.c_long
+_library.fake_memory.argtypes = (ctypes.c_long,)
+
+OUR_OWN = {"streams": 2, "events": 6, "pinned": 2, "pools": 1}
+"""What a device holds while it is open."""
+
+
+def complaints() -> list[str]:
+    """What has been done wrong until now."""
+    room = ctypes.create_string_buffer(1 << 16)
+    _library.fake_report(room, len(room))
+    return room.value.decode().splitlines()
+
+
+def count(what: str) -> int:
+    found = _library.fake_count(what.encode())
+    assert found >= 0
+    return found
+
+
+def fail(name: str, code: int) -> None:
+    """The next call of that function fails."""
+    _library.fake_fail(name.encode(), code)
+
+
+def memory(nbytes: int) -> None:
+    _library.fake_memory(nbytes)
+
+
+def machine(devices: int, version: int, cc: int = 90) -> None:
+    _library.fake_machine(devices, version, cc)
+
+
+def forget() -> None:
+    _library.fake_forget()
