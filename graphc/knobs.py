@@ -145,6 +145,21 @@ class Settings:
     )
 
 
+@contextmanager
+def environment(**values: str) -> Iterator[None]:
+    """Variables of the environment that a library reads while it is imported."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 # What is printed, where things are kept and how many work on them decides nothing.
 _UNDECIDING: dict[str, Value] = {
     "debug": 0, "dump": None, "cache": True, "cache_dir": None, "cache_mib": 1, "data": None,

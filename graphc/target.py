@@ -21,6 +21,8 @@ from graphc.schedule.plan import Plan
 _BACKENDS = {
     "reference": "graphc.backends.reference.backend:ReferenceBackend",
     "llvm_cpu": "graphc.backends.llvm_cpu.backend:LLVMBackend",
+    "triton_gpu": "graphc.backends.triton_gpu.backend:GPUBackend",
+    "triton_interpret": "graphc.backends.triton_gpu.backend:InterpretBackend",
 }
 
 

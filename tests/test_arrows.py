@@ -14,7 +14,7 @@ ORDER = (
     ("ops",),
     ("diff", "rewrite"),
     ("passes",),
-    ("program",),
+    ("program", "single"),
     ("kernels",),
     ("schedule",),
     ("debug",),

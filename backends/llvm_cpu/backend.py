@@ -9,12 +9,9 @@ import numpy as np
 
 from graphc import cache, knobs
 from graphc.ir.fingerprint import fingerprint
-from graphc.ir.graph import graph
-from graphc.ir.node import Node, Op, TensorType, apply, attr_key
-from graphc.ops.leaf import placeholder
-from graphc.passes.inline_calls import inline_calls
-from graphc.passes.options import Options
+from graphc.ir.node import Node
 from graphc.program import Draft, Interface, Program
+from graphc.single import Nodes
 from graphc.target import Executable
 
 from . import late
@@ -26,9 +23,6 @@ if TYPE_CHECKING:
 
 CHECKED = 2
 """From this level of checking on functions are not taken from the cache: their passes must run."""
-_Key = tuple[Op, tuple[object, ...], tuple[TensorType, ...], bool, str]
-MOST_NODES = 4096
-"""How many compiled single nodes are kept."""
 
 
 @final
@@ -38,7 +32,7 @@ class LLVMBackend:
     name = "llvm_cpu"
 
     def __init__(self) -> None:
-        self._nodes: dict[_Key, LLVMExecutable] = {}
+        self._nodes = Nodes(self.compile)
 
     def build(self, draft: Draft) -> tuple[Executable, Interface]:
         """The draft as machine code: from the cache, else compiled and kept there.
@@ -71,16 +65,8 @@ class LLVMBackend:
 
     def evaluate_node(self, inputs: Sequence[np.ndarray], node: Node) -> list[np.ndarray]:
         """One node on given values, all sizes known. Equal nodes are compiled once."""
-        types = tuple(t.type for t in node.inputs)
-        attrs = tuple((name, attr_key(value)) for name, value in node.attrs.items())
         switches = knobs.current()
-        key = (node.op, attrs, types, switches.exact_convolution, switches.machine)
-        made = self._nodes.get(key)
-        if made is None:
-            if len(self._nodes) >= MOST_NODES:
-                self._nodes.clear()
-            made = self._nodes[key] = self.compile(program_of(node))
-        return made.run([np.ascontiguousarray(a) for a in inputs], {})
+        return self._nodes.evaluate(inputs, node, (switches.exact_convolution, switches.machine))
 
 
 def _may_remember() -> bool:
@@ -88,12 +74,3 @@ def _may_remember() -> bool:
     switches = knobs.current()
     watched = switches.debug or switches.dump is not None or switches.check >= CHECKED
     return switches.cache and not watched
-
-
-def program_of(node: Node) -> Program:
-    """A program of one node, with placeholders for its inputs."""
-    types = [t.type for t in node.inputs]
-    inputs = tuple(placeholder(t.shape, t.dtype, name=f"x{i}") for i, t in enumerate(types))
-    outputs = apply(node.op, inputs, node.attrs, node.source).outputs
-    whole = inline_calls(graph(inputs, outputs), Options())
-    return Program(node.op.name, whole, inputs, (), len(outputs), ())

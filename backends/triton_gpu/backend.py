@@ -1,0 +1,70 @@
+"""The GPU backend, and the same sources in Triton's interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import final
+
+import numpy as np
+
+from graphc.ir.node import Node
+from graphc.program import Program
+from graphc.schedule.schedule import make_plan
+from graphc.single import Nodes
+
+from .device import Device
+from .interpret.device import InterpretDevice
+from .run.cuda import cuda_device
+from .runner import Runner
+
+
+class AbstractBackend:
+    """Compiles for a device that is made when it is first needed."""
+
+    def __init__(self, make: Callable[[], Device]) -> None:
+        self._make = make
+        self._device: Device | None = None
+        self._nodes = Nodes(self.compile)
+
+    @property
+    def device(self) -> Device:
+        """The device.
+
+        Raises:
+            DeviceError: there is none, or its driver is missing.
+        """
+        if self._device is None:
+            self._device = self._make()
+        return self._device
+
+    def compile(self, program: Program) -> Runner:
+        """The program as launches.
+
+        Raises:
+            CompileError: a kernel cannot be compiled, a defect of the code generator.
+        """
+        return Runner(make_plan(program), program.variables, self.device)
+
+    def evaluate_node(self, inputs: Sequence[np.ndarray], node: Node) -> list[np.ndarray]:
+        """One node on given values, all sizes known."""
+        return self._nodes.evaluate(inputs, node)
+
+
+@final
+class GPUBackend(AbstractBackend):
+    """`target="triton_gpu"`: the first NVIDIA GPU of this machine."""
+
+    name = "triton_gpu"
+
+    def __init__(self) -> None:
+        super().__init__(cuda_device)
+
+
+@final
+class InterpretBackend(AbstractBackend):
+    """`target="triton_interpret"`: no GPU is needed, and no speed to be expected."""
+
+    name = "triton_interpret"
+
+    def __init__(self) -> None:
+        super().__init__(InterpretDevice)

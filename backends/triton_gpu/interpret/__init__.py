@@ -1,0 +1,1 @@
+"""Triton's interpreter on host memory: the sources of the GPU, run by NumPy."""

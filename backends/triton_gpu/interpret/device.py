@@ -1,0 +1,134 @@
+"""A device that is the host: memory of NumPy, launches in Triton's interpreter, one by one."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import linecache
+from collections.abc import Callable, Sequence
+from typing import ClassVar, final
+
+import numpy as np
+
+from graphc.backends.triton_gpu.device import Ready
+from graphc.backends.triton_gpu.launch import Launch
+from graphc.dtypes import DType
+
+from .load import interpreter
+
+ALIGN = 256
+_GPU = "from triton.language.extra import libdevice"
+_HOST = "from graphc.backends.triton_gpu.interpret import libdevice"
+
+
+@final
+class HostMemory:
+    """Bytes of the host."""
+
+    def __init__(self, nbytes: int) -> None:
+        self.nbytes = nbytes
+        self._room = np.zeros(nbytes + ALIGN, np.uint8)
+        self.address = -(-self._room.ctypes.data // ALIGN) * ALIGN
+
+
+@final
+class InterpretDevice:
+    """What `device.Device` asks for; everything is done when a method returns."""
+
+    name = "Triton's interpreter"
+
+    def allocate(self, nbytes: int) -> HostMemory:
+        """New memory, all zeros."""
+        return HostMemory(nbytes)
+
+    def write(self, address: int, array: np.ndarray) -> None:
+        """Copy an array to an address."""
+        ctypes.memmove(address, array.ctypes.data, array.nbytes)
+
+    def read(self, address: int, array: np.ndarray) -> None:
+        """Fill an array from an address."""
+        ctypes.memmove(array.ctypes.data, address, array.nbytes)
+
+    def copy(self, target: int, source: int, nbytes: int) -> None:
+        """Copy between two places."""
+        ctypes.memmove(target, source, nbytes)
+
+    def prepare(self, launches: Sequence[Launch]) -> list[Ready]:
+        """The functions, read by the interpreter."""
+        return list(map(interpreted, launches))
+
+    def record(self, run: Callable[[], None]) -> Callable[[], None]:
+        """The same again each time."""
+        run()
+        return run
+
+    def wait(self) -> None:
+        """Nothing is ever under way."""
+
+
+@final
+class HostPointer:
+    """What the interpreter asks of an array argument: an address and the name of a dtype. Moving it
+    to the host and back is for memory that is elsewhere."""
+
+    __slots__ = ("_address", "dtype")
+    _texts: ClassVar[dict[str, str]] = {"bool": "int1"}
+
+    def __init__(self, address: int, dtype: DType) -> None:
+        self._address = address
+        self.dtype = self._texts.get(dtype.name, dtype.name)
+
+    def data_ptr(self) -> int:
+        """The address."""
+        return self._address
+
+    def untyped_storage(self) -> HostPointer:
+        """Itself: the memory is on the host."""
+        return self
+
+    cpu = untyped_storage
+
+    def new_empty(self, *_: object, **__: object) -> HostPointer:
+        """Itself."""
+        return self
+
+    set_ = copy_ = new_empty
+
+    def storage_offset(self) -> int:
+        """None."""
+        return 0
+
+    def size(self) -> tuple[int, ...]:
+        """No shape."""
+        return ()
+
+    stride = size
+
+
+_numbers = itertools.count(1)
+
+
+def interpreted(launch: Launch) -> Ready:
+    """A launch that runs in the interpreter."""
+    interpreter()
+    function = _function(launch.function_name, launch.source)
+    dtypes = [d for _, d in launch.pointers]
+
+    def run(grid: tuple[int, int, int], addresses: Sequence[int], sizes: Sequence[int]) -> None:
+        if 0 in grid:
+            return
+        pointers = [HostPointer(a, d) for a, d in zip(addresses, dtypes, strict=True)]
+        with np.errstate(all="ignore"):
+            function[grid](*pointers, *sizes)
+
+    return run
+
+
+def _function(name: str, source: str):
+    """The function of a source text, which the interpreter wants to read again."""
+    text = source.replace(_GPU, _HOST)
+    file = f"<graphc kernel {name} {next(_numbers)}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    scope: dict[str, object] = {"__name__": f"graphc_kernel_{name}"}
+    exec(compile(text, file, "exec"), scope)  # our own text: generated a moment ago
+    return scope[name]

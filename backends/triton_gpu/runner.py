@@ -1,0 +1,268 @@
+"""A compiled program: its plan, its launches, and its memory on a device.
+
+What depends on sizes is worked out once and recorded: the steps between two questions to the device
+are replayed as one. Intermediate arrays lie in one arena, at the offsets of the memory plan.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+
+from graphc.debug.explain import Known, explain
+from graphc.errors import OutOfRangeError
+from graphc.ir.dim import evaluate
+from graphc.ops.variable import Variable
+from graphc.passes.pipeline import PassReport
+from graphc.schedule.memory import MemoryPlan, blocks_of, kept_storages, regions_of
+from graphc.schedule.plan import CheckStep, Plan, Step, Storage
+from graphc.schedule.touch import writes
+from graphc.target import Memory as Needs
+
+from .actions import Actions, Spares, waits
+from .device import Device, Memory
+from .kernels import Form, all_steps, forms_of, inner_steps
+
+KNOWN_SIZES = 64
+"""For how many combinations of sizes the recordings are kept."""
+
+
+@dataclass(slots=True, eq=False)
+class Prepared:
+    """A plan at known sizes: memory of inputs and outputs, and what to replay."""
+
+    sizes: Mapping[str, int]
+    inputs: list[Memory]
+    outputs: list[Memory]
+    results: list[tuple[tuple[int, ...], np.dtype]]
+    parts: list[Part] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """Steps that run without a question in between; recorded when they run for the first time."""
+
+    steps: tuple[Step, ...]
+    may_record: bool
+    checks: frozenset[Step] = field(init=False)
+    """The checks among the steps and in their loops."""
+    replay: Callable[[], None] | None = None
+
+    def __post_init__(self) -> None:
+        every = [x for s in self.steps for x in (s, *inner_steps(s))]
+        self.checks = frozenset(s for s in every if isinstance(s, CheckStep))
+
+
+@final
+class Runner:
+    """What `graphc.target.Executable` asks for. Calls from several threads take turns."""
+
+    def __init__(self, plan: Plan, variables: Sequence[Variable], device: Device) -> None:
+        self.plan, self.device, self.variables = plan, device, tuple(variables)
+        steps = list(all_steps(plan))
+        self.forms: dict[Step, Form] = forms_of(plan)
+        self.spares = Spares.needed(steps)
+        launches = {
+            c.launch: None for f in self.forms.values() for c in (*f.calls, *f.wide)
+        }
+        self.ready = dict(zip(launches, device.prepare(list(launches)), strict=True))
+        spare = {s: self.spares.owned(s) for s in self.spares.of}
+        extra = {**{s: f.scratch for s, f in self.forms.items()}, **spare}
+        kept = [s for step in plan.steps[: plan.kept] for s in extra.get(step, ())]
+        self.memory_plan = MemoryPlan(blocks_of(plan, extra, kept))
+        self._outputs = [s for s in plan.storages if s.place == "output"]
+        self._inputs = {s.index: s for s in plan.storages if s.place == "input"}
+        self._constants = self._uploaded_constants()
+        self._checks = [s for s in steps if isinstance(s, CheckStep)]
+        self._raised = np.zeros(len(self._checks), np.int32)
+        self._flags = device.allocate(self._raised.nbytes)
+        device.write(self._flags.address, self._raised)
+        self._places: dict[Storage, Memory] = {}
+        self._versions: dict[int, int] = {}
+        self._arena: Memory | None = None
+        self._prepared: dict[tuple[tuple[str, int], ...], Prepared] = {}
+        self._current: Prepared | None = None
+        self._kept: tuple[int, ...] | None = None
+        self.lock = threading.Lock()
+
+    def run(self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
+        """The results; updates the storage of variables.
+
+        Raises:
+            OutOfRangeError: a check of the plan failed.
+            OutOfMemoryError: the arrays do not fit into the memory of the device.
+        """
+        with self.lock:
+            return self._run(inputs, sizes)
+
+    def needs(self, sizes: Mapping[str, int]) -> Needs:
+        """What a call at these sizes needs; nothing is allocated."""
+        def value(size: object) -> int:
+            return evaluate(size, sizes)  # pyright: ignore[reportArgumentType]
+
+        return Needs(
+            sum(value(s.nbytes) for s in self._outputs),
+            self.memory_plan.needs(self.memory_plan.measure(value)),
+            sum(int(v.storage.nbytes) for v in self.variables),
+        )
+
+    def explain(self, report: Sequence[PassReport] = ()) -> str:
+        """The passes of the report, kernels and what was not fused and why, memory."""
+        remark = f"code    {len(self.forms)} kernel steps, {len(self.ready)} distinct functions"
+        sizes = self._current.sizes if self._current else {}
+        kept = sum(evaluate(s.nbytes, {}) for s in kept_storages(self.plan))
+        known = Known(sizes, {}, (remark, f"device  {self.device.name}"), self.memory_plan, kept)
+        return explain(self.plan, report, known)
+
+    # ------------------------------------------------------------------ a call
+
+    def _run(self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
+        prepared = self._prepare(sizes)
+        for memory, array in zip(prepared.inputs, inputs, strict=True):
+            self.device.write(memory.address, array)
+        self._send_variables()
+        actions = self._actions(prepared)
+        try:
+            for number, part in enumerate(prepared.parts):
+                if number == 0 and self._is_kept():
+                    continue
+                self._play(part, actions)
+        finally:
+            self._fetch_variables()
+        results = []
+        for memory, (shape, dtype) in zip(prepared.outputs, prepared.results, strict=True):
+            array = np.empty(shape, dtype)
+            self.device.read(memory.address, array)
+            results.append(array)
+        return results
+
+    def _play(self, part: Part, actions: Actions) -> None:
+        if part.replay is not None:
+            part.replay()
+        elif part.may_record and part.steps:
+            part.replay = self.device.record(lambda: actions.run(part.steps))
+        else:
+            actions.run(part.steps)
+        self._look_at_flags(part)
+
+    def _look_at_flags(self, part: Part) -> None:
+        mine = [i for i, check in enumerate(self._checks) if check in part.checks]
+        if not mine:
+            return
+        self.device.read(self._flags.address, self._raised)
+        for i in mine:
+            if self._raised[i]:
+                self.device.write(self._flags.address, np.zeros_like(self._raised))
+                raise OutOfRangeError(self._checks[i].problem, source=self._checks[i].source)
+
+    # ------------------------------------------------------------------ sizes
+
+    def _prepare(self, sizes: Mapping[str, int]) -> Prepared:
+        key = tuple(sizes.items())
+        found = self._prepared.get(key)
+        if found is None:
+            if len(self._prepared) >= KNOWN_SIZES:
+                self._prepared.clear()
+            found = self._prepared[key] = self._new(sizes)
+        self._fit(found)
+        self._current = found
+        return found
+
+    def _new(self, sizes: Mapping[str, int]) -> Prepared:
+        def memory(s: Storage) -> Memory:
+            return self.device.allocate(evaluate(s.nbytes, sizes))
+
+        inputs = [memory(self._inputs[i]) for i in sorted(self._inputs)]
+        results = [
+            (tuple(evaluate(n, sizes) for n in s.shape), s.dtype.numpy) for s in self._outputs
+        ]
+        made = Prepared(sizes, inputs, [memory(s) for s in self._outputs], results)
+        made.parts = _parts(self.plan)
+        return made
+
+    def _fit(self, prepared: Prepared) -> None:
+        """An arena with room for these sizes. Another arena makes recordings useless."""
+        nbytes = self.memory_plan.measure(lambda size: evaluate(size, prepared.sizes))
+        before = self.memory_plan.layout
+        layout = self.memory_plan.fit(nbytes)
+        if self._arena is None or layout is not before:
+            for other in self._prepared.values():
+                for part in other.parts:
+                    part.replay = None
+            self._arena, self._kept = None, None
+            self._arena = self.device.allocate(layout.nbytes)
+
+    def _actions(self, prepared: Prepared) -> Actions:
+        assert self._arena is not None, "the arena is there"
+        places = {s: m.address for s, m in self._constants.items()}
+        places |= {s: m.address for s, m in self._places.items()}
+        layout = self.memory_plan.layout
+        places |= {s: self._arena.address + o for s, o in layout.offsets.items()}
+        places |= {self._inputs[i]: m.address for i, m in zip(sorted(self._inputs), prepared.inputs)}
+        places |= {s: m.address for s, m in zip(self._outputs, prepared.outputs)}
+        return Actions(
+            self.device, prepared.sizes, places, self.forms, self.ready, self.spares,
+            {check: self._flags.address + 4 * i for i, check in enumerate(self._checks)},
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------ variables and constants
+
+    def _uploaded_constants(self) -> dict[Storage, Memory]:
+        found: dict[Storage, Memory] = {}
+        plans = [self.plan, *(r for s in all_steps(self.plan) for r in regions_of(s))]
+        for s in (s for p in plans for s in p.storages if s.place == "constant"):
+            assert s.value is not None, "a constant has a value"
+            array = np.ascontiguousarray(s.value.array)
+            found[s] = self.device.allocate(array.nbytes)
+            self.device.write(found[s].address, array)
+        return found
+
+    def _variable_storages(self) -> list[tuple[Storage, Variable]]:
+        return [
+            (s, self.variables[s.index]) for s in self.plan.storages if s.place == "variable"
+        ]
+
+    def _send_variables(self) -> None:
+        for s, variable in self._variable_storages():
+            if s not in self._places:
+                self._places[s] = self.device.allocate(variable.storage.nbytes)
+                self._versions.pop(s.index, None)
+            if self._versions.get(s.index) != variable.version:
+                self.device.write(self._places[s].address, variable.storage)
+                self._versions[s.index] = variable.version
+
+    def _fetch_variables(self) -> None:
+        written = {s for step in all_steps(self.plan) for s in writes(step)}
+        for s, variable in self._variable_storages():
+            if s in written:
+                self.device.read(self._places[s].address, variable.storage)
+
+    def _is_kept(self) -> bool:
+        """Whether what the kept steps wrote still holds; it does after they have run."""
+        lasting = {s.index for s in self.plan.lasting if s.place == "variable"}
+        versions = tuple(self.variables[i].version for i in sorted(lasting))
+        before, self._kept = self._kept, versions
+        return self.plan.kept == 0 or before == versions
+
+
+def _parts(plan: Plan) -> list[Part]:
+    """The kept steps, then the others: cut where the device is asked, and before the first step
+    that changes a variable, because a call that fails shall have changed nothing."""
+    parts = [Part(plan.steps[: plan.kept], True)]
+    steps: list[Step] = []
+    checked = False
+    for number, step in enumerate(plan.steps[plan.kept :], start=plan.kept):
+        checked = checked or isinstance(step, CheckStep)
+        if waits(step) or (checked and number == plan.commit):
+            parts.append(Part(tuple(steps), True))
+            steps = []
+            checked = False
+        if waits(step):
+            parts.append(Part((step,), False))
+        else:
+            steps.append(step)
+    return [*parts, Part(tuple(steps), True)]
