@@ -126,6 +126,13 @@ class Settings:
         "Never use Winograd's algorithm, which does 3x3 convolutions about 3 times as fast with "
         "errors up to 2e-5 of the largest result. What is compiled keeps the value it met.",
     )
+    matmul_precision: str = _switch(
+        "float32",
+        _choice("float32", "tf32"),
+        "What a GPU multiplies in products and convolutions of float32: the numbers as they are, "
+        "or cut to 10 bits of fraction (tf32), several times as fast. Sums are float32. What is "
+        "compiled keeps the value it met.",
+    )
     keep: bool = _switch(
         True,
         FLAG,

@@ -16,8 +16,17 @@ from graphc import dtypes
 from graphc.ir.dim import Size, evaluate, product
 from graphc.schedule.memory import regions_of
 from graphc.schedule.plan import (
-    CheckStep, CondStep, CopyStep, CumulativeStep, KernelStep, Plan, ScanStep, SortStep, Step,
-    Storage, WhileStep,
+    CheckStep,
+    CondStep,
+    CopyStep,
+    CumulativeStep,
+    KernelStep,
+    Plan,
+    ScanStep,
+    SortStep,
+    Step,
+    Storage,
+    WhileStep,
 )  # fmt: skip
 
 from .device import Device, Ready

@@ -26,6 +26,7 @@ from graphc.target import Memory as Needs
 from .actions import Actions, Spares, waits
 from .device import Device, Memory
 from .kernels import Form, all_steps, forms_of, inner_steps
+from .run.residents import Residents
 
 KNOWN_SIZES = 64
 """For how many combinations of sizes the recordings are kept."""
@@ -50,18 +51,24 @@ class Part:
     may_record: bool
     checks: frozenset[Step] = field(init=False)
     """The checks among the steps and in their loops."""
+    changes: tuple[int, ...] = field(init=False)
+    """The variables that the steps change, by number."""
     replay: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
         every = [x for s in self.steps for x in (s, *inner_steps(s))]
         self.checks = frozenset(s for s in every if isinstance(s, CheckStep))
+        written = {s for step in every for s in writes(step)}
+        self.changes = tuple(sorted({s.index for s in written if s.place == "variable"}))
 
 
 @final
 class Runner:
     """What `graphc.target.Executable` asks for. Calls from several threads take turns."""
 
-    def __init__(self, plan: Plan, variables: Sequence[Variable], device: Device) -> None:
+    def __init__(
+        self, plan: Plan, variables: Sequence[Variable], device: Device, residents: Residents
+    ) -> None:
         self.plan, self.device, self.variables = plan, device, tuple(variables)
         steps = list(all_steps(plan))
         self.forms: dict[Step, Form] = forms_of(plan)
@@ -81,8 +88,7 @@ class Runner:
         self._raised = np.zeros(len(self._checks), np.int32)
         self._flags = device.allocate(self._raised.nbytes)
         device.write(self._flags.address, self._raised)
-        self._places: dict[Storage, Memory] = {}
-        self._versions: dict[int, int] = {}
+        self.residents = residents
         self._arena: Memory | None = None
         self._prepared: dict[tuple[tuple[str, int], ...], Prepared] = {}
         self._current: Prepared | None = None
@@ -107,7 +113,7 @@ class Runner:
         return Needs(
             sum(value(s.nbytes) for s in self._outputs),
             self.memory_plan.needs(self.memory_plan.measure(value)),
-            sum(int(v.storage.nbytes) for v in self.variables),
+            sum(v.nbytes for v in self.variables),
         )
 
     def explain(self, report: Sequence[PassReport] = ()) -> str:
@@ -124,15 +130,15 @@ class Runner:
         prepared = self._prepare(sizes)
         for memory, array in zip(prepared.inputs, inputs, strict=True):
             self.device.write(memory.address, array)
-        self._send_variables()
-        actions = self._actions(prepared)
-        try:
-            for number, part in enumerate(prepared.parts):
-                if number == 0 and self._is_kept():
-                    continue
+        addresses = self.residents.bring(self.variables)
+        actions = self._actions(prepared, addresses)
+        for number, part in enumerate(prepared.parts):
+            if number == 0 and self._is_kept():
+                continue
+            try:
                 self._play(part, actions)
-        finally:
-            self._fetch_variables()
+            finally:
+                self.residents.changed([self.variables[i] for i in part.changes])
         results = []
         for memory, (shape, dtype) in zip(prepared.outputs, prepared.results, strict=True):
             array = np.empty(shape, dtype)
@@ -196,10 +202,10 @@ class Runner:
             self._arena, self._kept = None, None
             self._arena = self.device.allocate(layout.nbytes)
 
-    def _actions(self, prepared: Prepared) -> Actions:
+    def _actions(self, prepared: Prepared, addresses: Sequence[int]) -> Actions:
         assert self._arena is not None, "the arena is there"
         places = {s: m.address for s, m in self._constants.items()}
-        places |= {s: m.address for s, m in self._places.items()}
+        places |= {s: addresses[s.index] for s in self.plan.storages if s.place == "variable"}
         layout = self.memory_plan.layout
         places |= {s: self._arena.address + o for s, o in layout.offsets.items()}
         places |= {self._inputs[i]: m.address for i, m in zip(sorted(self._inputs), prepared.inputs)}
@@ -220,26 +226,6 @@ class Runner:
             found[s] = self.device.allocate(array.nbytes)
             self.device.write(found[s].address, array)
         return found
-
-    def _variable_storages(self) -> list[tuple[Storage, Variable]]:
-        return [
-            (s, self.variables[s.index]) for s in self.plan.storages if s.place == "variable"
-        ]
-
-    def _send_variables(self) -> None:
-        for s, variable in self._variable_storages():
-            if s not in self._places:
-                self._places[s] = self.device.allocate(variable.storage.nbytes)
-                self._versions.pop(s.index, None)
-            if self._versions.get(s.index) != variable.version:
-                self.device.write(self._places[s].address, variable.storage)
-                self._versions[s.index] = variable.version
-
-    def _fetch_variables(self) -> None:
-        written = {s for step in all_steps(self.plan) for s in writes(step)}
-        for s, variable in self._variable_storages():
-            if s in written:
-                self.device.read(self._places[s].address, variable.storage)
 
     def _is_kept(self) -> bool:
         """Whether what the kept steps wrote still holds; it does after they have run."""

@@ -21,8 +21,9 @@ from graphc.kernels.settle import settled
 from graphc.kernels.walk import buffers_of, expressions_of, size_names
 
 from . import cells
+from .coordinates import decoded
 from .loops import Loops, Tile, readers_first
-from .map import bound_by_program, decoded, emit_map
+from .map import bound_by_program, emit_map
 from .map_tile import MapTile, extent, power2
 from .shape import Bound
 from .writer import Writer, file_of, size_text
