@@ -31,8 +31,11 @@ def test_devices_that_do_not_do(python, first, words):
     assert [word for word in words if word not in said] == []
 
 
-def test_no_driver(python):
-    said = python("-c", ASK_WITHOUT.format(first="", error="RuntimeError"), driver=False)
+def test_no_driver(python, tmp_path):
+    for name in ("libcuda.so", "libcuda.so.1"):  # they hide a driver that is there
+        (tmp_path / name).write_bytes(b"")
+    program = ASK_WITHOUT.format(first="", error="RuntimeError")
+    said = python("-c", program, driver=False, LD_LIBRARY_PATH=str(tmp_path))
     assert "there is no NVIDIA driver" in said
     assert "libcuda.so.1" in said
 

@@ -23,7 +23,7 @@ from triton.compiler import ASTSource
 from triton.runtime import cache
 
 if TYPE_CHECKING:
-    from graphc.backends.triton_gpu.objects.source import Task
+    from .source import Task
 
 OPTIONS = {
     "enable_fp_fusion": False,  # multiply-add is an operation of its own
