@@ -36,9 +36,7 @@ class Prepared:
     names: Mapping[str, str]
 
 
-def prepared(
-    kernel: Kernel, observe: Observe | None = None, grain: Grain = THREADS
-) -> Prepared:
+def prepared(kernel: Kernel, observe: Observe | None = None, grain: Grain = THREADS) -> Prepared:
     """The kernels to run for a fused kernel; `grain` says how much parallel work is wanted."""
     common = anonymous(kernel)
     key = show(common.kernel), grain

@@ -229,7 +229,10 @@ class _Maker:
         if group.kind == "opaque":
             (node,) = group.nodes
             plan = partial(
-                make_region_plan, disabled=self.disabled, observe=self.observe, begin=self.begin,
+                make_region_plan,
+                disabled=self.disabled,
+                observe=self.observe,
+                begin=self.begin,
                 grain=self.grain,
             )
             self.steps.append(opaque.step(node, self._operand, self.stored, plan))

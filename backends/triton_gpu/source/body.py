@@ -13,7 +13,18 @@ from graphc.ir.dim import Size, strides_of
 from graphc.kernels.build import affine_scale, affine_sum, compute_dtype
 from graphc.kernels.dense import bounds
 from graphc.kernels.kernel import (
-    Affine, Buffer, Const, Coord, Expr, Index, Kernel, Load, Op, Reduce, SizeOf, Store,
+    Affine,
+    Buffer,
+    Const,
+    Coord,
+    Expr,
+    Index,
+    Kernel,
+    Load,
+    Op,
+    Reduce,
+    SizeOf,
+    Store,
 )  # fmt: skip
 
 from . import cells
@@ -156,10 +167,10 @@ class Body:
         if d in e.checked:
             here = self.index(i)
             low, high = self._inside(i, e.buffer.shape[d])
-            found += [] if low else [f"({here} >= 0)"]
-            found += [] if high else [f"({here} < {size_text(e.buffer.shape[d])})"]
+            found += [] if low else [f"{here} >= 0"]
+            found += [] if high else [f"{here} < {size_text(e.buffer.shape[d])}"]
         if d in e.exact and isinstance(i, Affine) and i.div > 1:
-            found.append(f"({self._sum(i)} % {i.div} == 0)")
+            found.append(f"{self._sum(i)} % {i.div} == 0")
         return found
 
     def _inside(self, i: Index, size: Size) -> tuple[bool, bool]:
@@ -234,7 +245,7 @@ def flat_index(buffer: Buffer, index: tuple[Index, ...]) -> Affine | None:
 
 
 def _added(terms: list[str]) -> str:
-    return f"({' + '.join(terms)})" if len(terms) > 1 else terms[0]
+    return f"({' + '.join(terms).replace('+ -', '- ')})" if len(terms) > 1 else terms[0]
 
 
 def _is_natural(size: Size) -> bool:

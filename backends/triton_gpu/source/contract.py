@@ -1,9 +1,9 @@
 """Contractions as Triton functions: one program computes a tile of results with `tl.dot`.
 
-    a program: rows of M x columns of N of one batch   (several axes of each role are one number)
-    a loop:    blocks of K (`contract_sum.py`)
-    epilogue:  every value of the tile, stored; reductions over M as partial rows, which another
-               launch adds up in their order (`contract_columns.py`)
+a program: rows of M x columns of N of one batch   (several axes of each role are one number)
+a loop:    blocks of K (`contract_sum.py`)
+epilogue:  every value of the tile, stored; reductions over M as partial rows, which another
+           launch adds up in their order (`contract_columns.py`)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Products of a matrix and a vector as products of matrices: the vector is one row, or column.
 
-    y[n] = sum x[k] w[k, n]   ->   y[n + unit] = sum x[k + unit] w[k, n]      0 <= unit < 1
+y[n] = sum x[k] w[k, n]   ->   y[n + unit] = sum x[k + unit] w[k, n]      0 <= unit < 1
 """
 
 from __future__ import annotations

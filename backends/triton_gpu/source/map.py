@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from graphc.backends.triton_gpu.launch import Emitted, Launch
 from graphc.ir.dim import Size
 from graphc.kernels.kernel import Kernel
 from graphc.kernels.levels import apart_from_smaller, independent_groups
 from graphc.kernels.printer import show
 from graphc.kernels.settle import settled
 from graphc.kernels.walk import buffers_of, size_names
-
-from graphc.backends.triton_gpu.launch import Emitted, Launch
 
 from .coordinates import decoded
 from .loops import Loops
