@@ -103,6 +103,6 @@ def compare(name: str, got: np.ndarray, want: np.ndarray, tolerance: float) -> N
     assert worst <= tolerance, f"{name}: relative error {worst:.2e}, not {tolerance:.2e}"
 
 
-def launches_of(kernel: Kernel) -> Emitted:
-    """The launches of any kernel, as the backend chooses."""
-    return emit_contraction(kernel) or emit_map(kernel)
+def launches_of(kernel: Kernel, tile: ProductTile | None = None) -> Emitted:
+    """The launches of any kernel; contractions have a given tile."""
+    return emit_contraction(kernel, tile=tile) or emit_map(kernel)

@@ -168,10 +168,10 @@ class Body:
         if d in e.checked:
             here = self.index(i)
             low, high = self._inside(i, e.buffer.shape[d])
-            found += [] if low else [f"({here} >= 0)"]
-            found += [] if high else [f"({here} < {size_text(e.buffer.shape[d])})"]
+            found += [] if low else [f"{here} >= 0"]
+            found += [] if high else [f"{here} < {size_text(e.buffer.shape[d])}"]
         if d in e.exact and isinstance(i, Affine) and i.div > 1:
-            found.append(f"({self._sum(i)} % {i.div} == 0)")
+            found.append(f"{self._sum(i)} % {i.div} == 0")
         return found
 
     def _inside(self, i: Index, size: Size) -> tuple[bool, bool]:
@@ -253,7 +253,7 @@ def flat_index(buffer: Buffer, index: tuple[Index, ...]) -> Affine | None:
 
 
 def _added(terms: list[str]) -> str:
-    return f"({' + '.join(terms)})" if len(terms) > 1 else terms[0]
+    return f"({' + '.join(terms).replace('+ -', '- ')})" if len(terms) > 1 else terms[0]
 
 
 def _is_natural(size: Size) -> bool:

@@ -36,10 +36,10 @@ class Columns:
 
     def __init__(self, c: Contraction, blocks: Size) -> None:
         self.c, self.blocks = c, blocks
-        self.partials = {
-            e: Buffer(f"{c.kernel.name}_tiles{i}", e.dtype, (blocks, *(a.size for a in self.kept(e))))
-            for i, e in enumerate(c.columns)
-        }  # fmt: skip
+        self.partials: dict[Reduce, Buffer] = {}
+        for i, e in enumerate(c.columns):
+            shape = (blocks, *(a.size for a in self.kept(e)))
+            self.partials[e] = Buffer(f"{c.kernel.name}_tiles{i}", e.dtype, shape)
 
     def kept(self, e: Reduce) -> list[Axis]:
         """The axes of a reduction's results."""

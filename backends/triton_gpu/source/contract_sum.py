@@ -1,6 +1,7 @@
 """The loop over K of a contraction: which axes it counts, its operands, the products.
 
-    outer axes: one value each in a turn     inner axes: DEPTH values at once, decoded from one number
+    outer axes    one value each in a turn
+    inner axes    DEPTH values at once, decoded from one number
 The indices of an operand are sums of a part known before the loop (rows or columns), of numbers of
 the turn (the taps of a convolution), and of a vector along K.
 """
@@ -170,7 +171,7 @@ class Products:
         """One operand, zero where K does not exist, in the dtype of the products."""
         missing = all_of(masks_of(self.c.k, self.body.scope))
         if isinstance(e, Load):
-            text = self.out.let(self.body.load_text(e))
+            text = self.out.let(self.body.load_text(e), f"{e.buffer.name}_block")
             if missing and e.fill != 0:
                 text = self.out.let(f"tl.where({missing}, {text}, 0.0)")
         else:

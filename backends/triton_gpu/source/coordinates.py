@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from graphc.kernels.kernel import Axis
 
@@ -13,9 +14,10 @@ from .writer import Writer, size_text
 def decoded(out: Writer, number: str, axes: Sequence[Axis]) -> dict[str, str]:
     """The coordinates that a row-major number stands for, in the order of the axes."""
     found: dict[str, str] = {}
-    for a in reversed(axes[1:]):
+    for before, a in reversed(list(pairwise(axes))):
         found[a.name] = out.let(f"{number} % {size_text(a.size)}", f"at_{a.name}_")
-        number = out.let(f"{number} // {size_text(a.size)}", "rest")
+        hint = f"at_{before.name}_" if before is axes[0] else "rest"
+        number = out.let(f"{number} // {size_text(a.size)}", hint)
     found[axes[0].name] = number
     return {a.name: found[a.name] for a in axes}
 
