@@ -33,7 +33,7 @@ def eager(target: str | None = None) -> Iterator[None]:
     ...     print((leaf.constant([1, 2]) + 1).numpy().tolist())
     [2, 3]
     """
-    runner = backend(target or knobs.current().backend)
+    runner = backend(target or knobs.standard_target())
 
     def evaluate(node: Node, inputs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
         return runner.evaluate_node(inputs, node)

@@ -190,7 +190,7 @@ def function(
         _finished,
     )
     start = time.perf_counter()
-    made = Function(draft, outputs, target or knobs.current().backend)
+    made = Function(draft, outputs, target or knobs.standard_target())
     if log.is_on(log.COMPILES):
         passes = sum(r.seconds for r in draft.report)
         seconds = time.perf_counter() - start - passes

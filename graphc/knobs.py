@@ -90,6 +90,12 @@ class Settings:
         "3 the same, comparing numbers with the reference backend.",
     )
     backend: str = _switch("llvm_cpu", NAME, "The backend that runs everything.")
+    target: str | None = _switch(
+        None,
+        Kind("a name", lambda text: text or None),
+        "What functions are compiled for that do not say it: the name of a backend, such as "
+        "triton_gpu. It goes before `backend`.",
+    )
     machine: str = _switch(
         "host", NAME, "The machine CPU code is for: host, x86-64, x86-64-v3, x86-64-v4, aarch64."
     )
@@ -126,6 +132,13 @@ class Settings:
         "Never use Winograd's algorithm, which does 3x3 convolutions about 3 times as fast with "
         "errors up to 2e-5 of the largest result. What is compiled keeps the value it met.",
     )
+    matmul_precision: str = _switch(
+        "float32",
+        _choice("float32", "tf32"),
+        "What a GPU multiplies in products and convolutions of float32: the numbers as they are, "
+        "or cut to 10 bits of fraction (tf32), several times as fast. Sums are float32. What is "
+        "compiled keeps the value it met.",
+    )
     keep: bool = _switch(
         True,
         FLAG,
@@ -143,6 +156,11 @@ class Settings:
         _whole(0, 256),
         "Processes that compile kernels side by side; 0 takes one per core, 1 stays in this one.",
     )
+
+
+def standard_target() -> str:
+    """The backend of functions that name no target."""
+    return current().target or current().backend
 
 
 @contextmanager

@@ -16,8 +16,17 @@ from graphc import dtypes
 from graphc.ir.dim import Size, evaluate, product
 from graphc.schedule.memory import regions_of
 from graphc.schedule.plan import (
-    CheckStep, CondStep, CopyStep, CumulativeStep, KernelStep, Plan, ScanStep, SortStep, Step,
-    Storage, WhileStep,
+    CheckStep,
+    CondStep,
+    CopyStep,
+    CumulativeStep,
+    KernelStep,
+    Plan,
+    ScanStep,
+    SortStep,
+    Step,
+    Storage,
+    WhileStep,
 )  # fmt: skip
 
 from .device import Device, Ready
@@ -138,9 +147,7 @@ class Actions:
         parameters, results = _by_index(step.body, "parameter"), _by_index(step.body, "result")
         for n in range(length):
             turn = self._turn(step, n, length)
-            there = [
-                self._written(step, i, n, length, stacked, spares) for i in range(len(here))
-            ]
+            there = [self._written(step, i, n, length, stacked, spares) for i in range(len(here))]
             rows = [self._row(x, turn) for x in step.xs]
             given = [*here, *rows, *(self.places[s] for s in step.captured)]
             made = [*there, *(self._row(y, turn) for y in step.ys)]
@@ -159,8 +166,10 @@ class Actions:
             if when == "after":
                 return self._row(rows, self._turn(step, n, length))
             last = n == length - 1
-            return self.places[step.final[i]] if last else self._row(
-                rows, self._turn(step, n + 1, length)
+            return (
+                self.places[step.final[i]]
+                if last
+                else self._row(rows, self._turn(step, n + 1, length))
             )
         spare = spares[i]
         assert spare is not None, "a carry without rows has a spare"
@@ -170,7 +179,9 @@ class Actions:
         return length - 1 - n if step.reverse else n
 
     def _row(self, whole: Storage, turn: int) -> int:
-        return self.places[whole] + turn * self.value(product(whole.shape[1:])) * whole.dtype.itemsize
+        return (
+            self.places[whole] + turn * self.value(product(whole.shape[1:])) * whole.dtype.itemsize
+        )
 
     def _move(self, target: int, source: int, like: Storage) -> None:
         nbytes = self.value(like.nbytes)

@@ -13,8 +13,10 @@ from graphc.schedule.schedule import make_plan
 from graphc.single import Nodes
 
 from .device import Device
+from .grain import GRAIN
 from .interpret.device import InterpretDevice
 from .run.cuda import cuda_device
+from .run.residents import Residents
 from .runner import Runner
 
 
@@ -24,6 +26,7 @@ class AbstractBackend:
     def __init__(self, make: Callable[[], Device]) -> None:
         self._make = make
         self._device: Device | None = None
+        self._residents: Residents | None = None
         self._nodes = Nodes(self.compile)
 
     @property
@@ -37,13 +40,21 @@ class AbstractBackend:
             self._device = self._make()
         return self._device
 
+    @property
+    def residents(self) -> Residents:
+        """The copies of variables on the device."""
+        if self._residents is None:
+            self._residents = Residents(self.device)
+        return self._residents
+
     def compile(self, program: Program) -> Runner:
         """The program as launches.
 
         Raises:
             CompileError: a kernel cannot be compiled, a defect of the code generator.
         """
-        return Runner(make_plan(program), program.variables, self.device)
+        plan = make_plan(program, grain=GRAIN)
+        return Runner(plan, program.variables, self.device, self.residents)
 
     def evaluate_node(self, inputs: Sequence[np.ndarray], node: Node) -> list[np.ndarray]:
         """One node on given values, all sizes known."""

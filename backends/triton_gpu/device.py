@@ -57,7 +57,8 @@ class Device(Protocol):
         ...
 
     def record(self, run: Callable[[], None]) -> Callable[[], None]:
-        """What `run` asks for, to be done again and again at less cost; `run` is called once."""
+        """What `run` asks for, to be done as often as the answer is called, at less cost. Nothing is
+        done before that."""
         ...
 
     def wait(self) -> None:

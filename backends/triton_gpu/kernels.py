@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from graphc import knobs
 from graphc.dtypes import DType
 from graphc.ir.dim import Size, evaluate, named, names_of, product, substitute
 from graphc.kernels.canonical import canonical
@@ -21,6 +22,7 @@ from graphc.schedule.plan import CumulativeStep, KernelStep, Plan, SortStep, Ste
 
 from .launch import Emitted, Launch
 from .source import ordered, ordered_sort
+from .source.contract import emit_contraction
 from .source.map import emit_map
 from .source.scatter import emit_scatter
 
@@ -92,14 +94,14 @@ def form_of(step: Step) -> Form | None:
             return None
 
 
-_emitted: dict[tuple[str, bool], Emitted] = {}
+_emitted: dict[tuple[str, bool, str], Emitted] = {}
 MOST = 4096
 """How many kernels are remembered."""
 
 
 def emitted(kernel: Kernel, wide: bool = False) -> Emitted:
     """The launches of a canonical kernel."""
-    key = show(kernel), wide
+    key = show(kernel), wide, knobs.current().matmul_precision
     if key not in _emitted:
         if len(_emitted) >= MOST:
             _emitted.clear()
@@ -111,7 +113,7 @@ def emit(kernel: Kernel, wide: bool = False) -> Emitted:
     """The generator of scatters, of contractions, or of maps, by what the kernel is."""
     if any(s.combine for s in settled(kernel).stores) or any(map(is_keyed, kernel.stores)):
         return emit_scatter(kernel, wide)
-    return emit_map(kernel, wide)
+    return emit_contraction(kernel, wide) or emit_map(kernel, wide)
 
 
 def _kernel(step: KernelStep) -> Form:

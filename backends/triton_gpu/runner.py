@@ -13,9 +13,10 @@ from typing import final
 
 import numpy as np
 
+from graphc.batches import Batches
 from graphc.debug.explain import Known, explain
 from graphc.errors import OutOfRangeError
-from graphc.ir.dim import evaluate
+from graphc.ir.dim import Size, evaluate
 from graphc.ops.variable import Variable
 from graphc.passes.pipeline import PassReport
 from graphc.schedule.memory import MemoryPlan, blocks_of, kept_storages, regions_of
@@ -25,7 +26,9 @@ from graphc.target import Memory as Needs
 
 from .actions import Actions, Spares, waits
 from .device import Device, Memory
+from .epoch import Epoch
 from .kernels import Form, all_steps, forms_of, inner_steps
+from .run.residents import Residents
 
 KNOWN_SIZES = 64
 """For how many combinations of sizes the recordings are kept."""
@@ -39,7 +42,11 @@ class Prepared:
     inputs: list[Memory]
     outputs: list[Memory]
     results: list[tuple[tuple[int, ...], np.dtype]]
-    parts: list[Part] = field(default_factory=list)
+    nbytes: np.ndarray
+    """Of the blocks of the memory plan."""
+    parts: list[Part]
+    actions: Actions | None = None
+    """None where the arena is another one by now."""
 
 
 @dataclass(slots=True, eq=False)
@@ -50,25 +57,29 @@ class Part:
     may_record: bool
     checks: frozenset[Step] = field(init=False)
     """The checks among the steps and in their loops."""
+    changes: tuple[int, ...] = field(init=False)
+    """The variables that the steps change, by number."""
     replay: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
         every = [x for s in self.steps for x in (s, *inner_steps(s))]
         self.checks = frozenset(s for s in every if isinstance(s, CheckStep))
+        written = {s for step in every for s in writes(step)}
+        self.changes = tuple(sorted({s.index for s in written if s.place == "variable"}))
 
 
 @final
 class Runner:
     """What `graphc.target.Executable` asks for. Calls from several threads take turns."""
 
-    def __init__(self, plan: Plan, variables: Sequence[Variable], device: Device) -> None:
+    def __init__(
+        self, plan: Plan, variables: Sequence[Variable], device: Device, residents: Residents
+    ) -> None:
         self.plan, self.device, self.variables = plan, device, tuple(variables)
         steps = list(all_steps(plan))
         self.forms: dict[Step, Form] = forms_of(plan)
         self.spares = Spares.needed(steps)
-        launches = {
-            c.launch: None for f in self.forms.values() for c in (*f.calls, *f.wide)
-        }
+        launches = {c.launch: None for f in self.forms.values() for c in (*f.calls, *f.wide)}
         self.ready = dict(zip(launches, device.prepare(list(launches)), strict=True))
         spare = {s: self.spares.owned(s) for s in self.spares.of}
         extra = {**{s: f.scratch for s, f in self.forms.items()}, **spare}
@@ -81,8 +92,7 @@ class Runner:
         self._raised = np.zeros(len(self._checks), np.int32)
         self._flags = device.allocate(self._raised.nbytes)
         device.write(self._flags.address, self._raised)
-        self._places: dict[Storage, Memory] = {}
-        self._versions: dict[int, int] = {}
+        self.residents = residents
         self._arena: Memory | None = None
         self._prepared: dict[tuple[tuple[str, int], ...], Prepared] = {}
         self._current: Prepared | None = None
@@ -99,15 +109,25 @@ class Runner:
         with self.lock:
             return self._run(inputs, sizes)
 
+    def repeat(self, batches: Batches) -> list[np.ndarray]:
+        """What `graphc.batches.one_by_one` does: the examples are sent once, and steps queue up.
+
+        Raises:
+            OutOfRangeError, OutOfMemoryError: as `run`.
+        """
+        with self.lock:
+            return Epoch(self, batches).run()
+
     def needs(self, sizes: Mapping[str, int]) -> Needs:
         """What a call at these sizes needs; nothing is allocated."""
-        def value(size: object) -> int:
-            return evaluate(size, sizes)  # pyright: ignore[reportArgumentType]
+
+        def value(size: Size) -> int:
+            return evaluate(size, sizes)
 
         return Needs(
             sum(value(s.nbytes) for s in self._outputs),
             self.memory_plan.needs(self.memory_plan.measure(value)),
-            sum(int(v.storage.nbytes) for v in self.variables),
+            sum(v.nbytes for v in self.variables),
         )
 
     def explain(self, report: Sequence[PassReport] = ()) -> str:
@@ -121,18 +141,10 @@ class Runner:
     # ------------------------------------------------------------------ a call
 
     def _run(self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
-        prepared = self._prepare(sizes)
+        prepared = self.prepare(sizes)
         for memory, array in zip(prepared.inputs, inputs, strict=True):
             self.device.write(memory.address, array)
-        self._send_variables()
-        actions = self._actions(prepared)
-        try:
-            for number, part in enumerate(prepared.parts):
-                if number == 0 and self._is_kept():
-                    continue
-                self._play(part, actions)
-        finally:
-            self._fetch_variables()
+        self.play(prepared)
         results = []
         for memory, (shape, dtype) in zip(prepared.outputs, prepared.results, strict=True):
             array = np.empty(shape, dtype)
@@ -140,11 +152,22 @@ class Runner:
             results.append(array)
         return results
 
+    def play(self, prepared: Prepared) -> None:
+        """All steps, on the inputs that are on the device; waits for nothing that it need not."""
+        self.residents.bring(self.variables)
+        for number, part in enumerate(prepared.parts):
+            if number == 0 and self._is_kept():
+                continue
+            try:
+                self._play(part, self._actions(prepared))
+            finally:
+                self.residents.changed([self.variables[i] for i in part.changes])
+
     def _play(self, part: Part, actions: Actions) -> None:
+        if part.replay is None and part.may_record and part.steps:
+            part.replay = self.device.record(lambda: actions.run(part.steps))
         if part.replay is not None:
             part.replay()
-        elif part.may_record and part.steps:
-            part.replay = self.device.record(lambda: actions.run(part.steps))
         else:
             actions.run(part.steps)
         self._look_at_flags(part)
@@ -161,48 +184,65 @@ class Runner:
 
     # ------------------------------------------------------------------ sizes
 
-    def _prepare(self, sizes: Mapping[str, int]) -> Prepared:
+    def prepare(self, sizes: Mapping[str, int]) -> Prepared:
+        """Memory for these sizes."""
         key = tuple(sizes.items())
         found = self._prepared.get(key)
         if found is None:
             if len(self._prepared) >= KNOWN_SIZES:
                 self._prepared.clear()
             found = self._prepared[key] = self._new(sizes)
-        self._fit(found)
+        if found.actions is None:
+            self._fit(found)
         self._current = found
         return found
 
     def _new(self, sizes: Mapping[str, int]) -> Prepared:
+        def value(size: Size) -> int:
+            return evaluate(size, sizes)
+
         def memory(s: Storage) -> Memory:
-            return self.device.allocate(evaluate(s.nbytes, sizes))
+            return self.device.allocate(value(s.nbytes))
 
         inputs = [memory(self._inputs[i]) for i in sorted(self._inputs)]
-        results = [
-            (tuple(evaluate(n, sizes) for n in s.shape), s.dtype.numpy) for s in self._outputs
-        ]
-        made = Prepared(sizes, inputs, [memory(s) for s in self._outputs], results)
-        made.parts = _parts(self.plan)
-        return made
+        outputs = [memory(s) for s in self._outputs]
+        results = [(tuple(map(value, s.shape)), s.dtype.numpy) for s in self._outputs]
+        nbytes = self.memory_plan.measure(value)
+        return Prepared(sizes, inputs, outputs, results, nbytes, parts_of(self.plan))
 
     def _fit(self, prepared: Prepared) -> None:
         """An arena with room for these sizes. Another arena makes recordings useless."""
-        nbytes = self.memory_plan.measure(lambda size: evaluate(size, prepared.sizes))
         before = self.memory_plan.layout
-        layout = self.memory_plan.fit(nbytes)
-        if self._arena is None or layout is not before:
-            for other in self._prepared.values():
-                for part in other.parts:
-                    part.replay = None
-            self._arena, self._kept = None, None
+        layout = self.memory_plan.fit(prepared.nbytes)
+        if self._arena is not None and layout is before:
+            return
+        for other in self._prepared.values():
+            other.actions = None
+            for part in other.parts:
+                part.replay = None
+        # The old arena goes first: both together might not fit.
+        self._arena, self._kept = None, None
+        try:
             self._arena = self.device.allocate(layout.nbytes)
+        except BaseException:
+            self.memory_plan.forget()
+            raise
 
     def _actions(self, prepared: Prepared) -> Actions:
+        if prepared.actions is None:
+            prepared.actions = self._placed(prepared)
+        return prepared.actions
+
+    def _placed(self, prepared: Prepared) -> Actions:
         assert self._arena is not None, "the arena is there"
+        addresses = self.residents.bring(self.variables)
         places = {s: m.address for s, m in self._constants.items()}
-        places |= {s: m.address for s, m in self._places.items()}
+        places |= {s: addresses[s.index] for s in self.plan.storages if s.place == "variable"}
         layout = self.memory_plan.layout
         places |= {s: self._arena.address + o for s, o in layout.offsets.items()}
-        places |= {self._inputs[i]: m.address for i, m in zip(sorted(self._inputs), prepared.inputs)}
+        places |= {
+            self._inputs[i]: m.address for i, m in zip(sorted(self._inputs), prepared.inputs)
+        }
         places |= {s: m.address for s, m in zip(self._outputs, prepared.outputs)}
         return Actions(
             self.device, prepared.sizes, places, self.forms, self.ready, self.spares,
@@ -221,26 +261,6 @@ class Runner:
             self.device.write(found[s].address, array)
         return found
 
-    def _variable_storages(self) -> list[tuple[Storage, Variable]]:
-        return [
-            (s, self.variables[s.index]) for s in self.plan.storages if s.place == "variable"
-        ]
-
-    def _send_variables(self) -> None:
-        for s, variable in self._variable_storages():
-            if s not in self._places:
-                self._places[s] = self.device.allocate(variable.storage.nbytes)
-                self._versions.pop(s.index, None)
-            if self._versions.get(s.index) != variable.version:
-                self.device.write(self._places[s].address, variable.storage)
-                self._versions[s.index] = variable.version
-
-    def _fetch_variables(self) -> None:
-        written = {s for step in all_steps(self.plan) for s in writes(step)}
-        for s, variable in self._variable_storages():
-            if s in written:
-                self.device.read(self._places[s].address, variable.storage)
-
     def _is_kept(self) -> bool:
         """Whether what the kept steps wrote still holds; it does after they have run."""
         lasting = {s.index for s in self.plan.lasting if s.place == "variable"}
@@ -249,7 +269,7 @@ class Runner:
         return self.plan.kept == 0 or before == versions
 
 
-def _parts(plan: Plan) -> list[Part]:
+def parts_of(plan: Plan) -> list[Part]:
     """The kept steps, then the others: cut where the device is asked, and before the first step
     that changes a variable, because a call that fails shall have changed nothing."""
     parts = [Part(plan.steps[: plan.kept], True)]

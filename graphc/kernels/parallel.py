@@ -7,6 +7,7 @@ results have the same bits everywhere. The split itself is in `split.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from math import prod
 
 from graphc.ir import dim
@@ -21,27 +22,53 @@ from .walk import expressions_of
 
 UNKNOWN = 256
 """What a size that is not known counts for when work is compared."""
-PARTS = 16
-"""Pieces of parallel work that are enough."""
-SMALL_WORK = 1 << 17
-"""Elements read that one thread gets through in about 20 microseconds."""
-SMALL_PRODUCTS = 1 << 20
-"""Multiplications that one thread gets through in about 20 microseconds."""
 LONG_PART = 1 << 22
 """Turns of the loops of one part from which on there are more parts, so that calls can rest."""
-LANES = 64
-"""Elements of the contiguous axis that are one piece of a map."""
-TILE = 512
-"""Results of a contraction that are one piece of it."""
-LEAST_SUM = 512
-"""Products per partial result: with fewer, writing partials costs more than it gains."""
-LONG_SUM = 1 << 12
-"""Products per partial result from which on more parts than needed save memory traffic."""
-MOST_PARTIALS = 1 << 20
-"""Partial results that more parts than needed may make."""
 
 
-def split_for_parallelism(kernel: Kernel) -> tuple[Kernel, ...]:
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """How much parallel work is wanted, and which pieces are large enough to be worth it."""
+
+    parts: int
+    """Pieces of parallel work that are enough."""
+    small_work: int
+    """Elements read that need not be shared out."""
+    small_products: int
+    """Multiplications that need not be shared out."""
+    lanes: int
+    """Elements of the contiguous axis that are one piece of a map."""
+    tile: int
+    """Results of a contraction that are one piece of it."""
+    window: int
+    """The same where an operand is read through a window."""
+    least_sum: int
+    """Products per partial result: with fewer, writing partials costs more than it gains."""
+    long_sum: int | None
+    """Products per partial result from which on more parts than needed save memory traffic."""
+    most_partials: int
+    """Partial results that more parts than needed may make."""
+    is_even: bool
+    """Whether there are only as many parts as are needed and none of them is empty, and a
+    contiguous axis may be cut, too."""
+
+
+THREADS = Grain(
+    parts=16,
+    small_work=1 << 17,  # about 20 microseconds of one thread, as are the products
+    small_products=1 << 20,
+    lanes=64,
+    tile=512,
+    window=64 * 512,  # tiles of a window share its copy in scratch, so a piece is many of them
+    least_sum=512,
+    long_sum=1 << 12,
+    most_partials=1 << 20,
+    is_even=False,
+)
+"""The grain of a CPU."""
+
+
+def split_for_parallelism(kernel: Kernel, grain: Grain = THREADS) -> tuple[Kernel, ...]:
     """The kernel, or partial kernels and their finish where it lacks parallel work.
 
     Needed for batch-norm statistics, bias gradients, losses and full sums (only channels or nothing
@@ -51,11 +78,13 @@ def split_for_parallelism(kernel: Kernel) -> tuple[Kernel, ...]:
     merged = merge_axes(settled(kernel))
     found = contraction_of(merged)
     if found is not None and found.m and found.n:
-        axis, parts = _cut_of_sum(found)
+        axis, parts = _cut_of_sum(found, grain)
     else:
-        axis, parts = _cut_of_map(merged)
+        axis, parts = _cut_of_map(merged, grain)
     if axis is None:
         return (kernel,)
+    if grain.is_even:
+        parts = _even(axis, parts)
     return split_rows(merged, axis.name, parts, ceil_div(axis.size, parts))
 
 
@@ -63,43 +92,57 @@ Cut = tuple[Axis | None, int]
 UNCUT: Cut = (None, 0)
 
 
-def _cut_of_map(kernel: Kernel) -> Cut:
+def _cut_of_map(kernel: Kernel, grain: Grain) -> Cut:
     """An outer axis that is reduced, if the axes that never are do not give enough pieces."""
     roots = expressions_of(kernel)
     reduced = {n for e in roots if isinstance(e, Reduce) for n in e.axes}
     work = max((_extent(kernel, e.free) for e in roots if isinstance(e, Load)), default=0)
-    if work < SMALL_WORK or any(s.combine for s in kernel.stores):
+    if work < grain.small_work or any(s.combine for s in kernel.stores):
         return UNCUT
     kept = {a.name for a in kernel.axes} - reduced
     parallel = {n for n in kept if all(n in s.axes for s in kernel.stores)}
     lanes = _contiguous(kernel)
     outer = parallel - lanes
-    pieces = _extent(kernel, outer) if outer else _extent(kernel, parallel & lanes) // LANES
-    if pieces >= PARTS:
+    pieces = _extent(kernel, outer) if outer else _extent(kernel, parallel & lanes) // grain.lanes
+    if pieces >= grain.parts:
         return UNCUT
-    inner = lanes if any(_length(a) > 1 for a in kernel.axes if a.name not in lanes) else set()
+    has_outer = any(_length(a) > 1 for a in kernel.axes if a.name not in lanes)
+    inner = lanes if has_outer and not grain.is_even else set()
     candidates = [a for a in kernel.axes if a.name in reduced - inner and not _is_cut(kernel, a)]
-    axis = _first_long(candidates)
+    axis = _first_long(candidates, grain.parts)
+    if axis is None:
+        return UNCUT
+    if grain.is_even:
+        return axis, -(-grain.parts // max(1, pieces))
     turns = _extent(kernel, (a.name for a in kernel.axes))
-    return (axis, max(PARTS, min(turns // LONG_PART, _length(axis)))) if axis else UNCUT
+    return axis, max(grain.parts, min(turns // LONG_PART, _length(axis)))
 
 
-def _cut_of_sum(c: Contraction) -> Cut:
+def _cut_of_sum(c: Contraction, grain: Grain) -> Cut:
     """The outermost long axis of K, where M, N and batch alone give too few pieces."""
     kernel = c.kernel
     results = _extent(kernel, (*c.m, *c.n, *c.batch))
     products = _extent(kernel, c.k)
-    if c.columns or results * products < SMALL_PRODUCTS:
+    if c.columns or results * products < grain.small_products:
         return UNCUT
-    # Tiles of a window share its copy in scratch, so a piece of work there is many of them.
-    pieces = results // (64 * TILE if windowed(c.a) else TILE)
-    needed = -(-PARTS // max(1, pieces))
-    useful = min(products // LONG_SUM, MOST_PARTIALS // max(1, results))
-    parts = min(PARTS, products // LEAST_SUM, max(needed, useful))
+    pieces = results // (grain.window if windowed(c.a) else grain.tile)
+    needed = -(-grain.parts // max(1, pieces))
+    if grain.long_sum is not None:
+        useful = min(products // grain.long_sum, grain.most_partials // max(1, results))
+        needed = max(needed, useful)
+    parts = min(grain.parts, products // grain.least_sum, needed)
     if parts < 2:
         return UNCUT
-    axis = _first_long([kernel.axis(n) for n in c.k if not _is_cut(kernel, kernel.axis(n))])
+    axes = [kernel.axis(n) for n in c.k if not _is_cut(kernel, kernel.axis(n))]
+    axis = _first_long(axes, parts if grain.is_even else grain.parts)
     return (axis, min(parts, _length(axis))) if axis else UNCUT
+
+
+def _even(axis: Axis, parts: int) -> int:
+    """At most so many parts, none of them empty where the size is known."""
+    length = _length(axis)
+    block = -(-length // max(1, min(parts, length)))
+    return -(-length // block)
 
 
 def _contiguous(kernel: Kernel) -> set[str]:
@@ -111,10 +154,10 @@ def _contiguous(kernel: Kernel) -> set[str]:
     return {n for n, coef in terms if coef == 1}
 
 
-def _first_long(axes: list[Axis]) -> Axis | None:
-    """The outermost axis of at least PARTS elements, or else the longest of more than one."""
+def _first_long(axes: list[Axis], parts: int) -> Axis | None:
+    """The outermost axis that gives so many parts, or else the longest of more than one."""
     longest = max(axes, key=_length, default=None)
-    found = next((a for a in axes if _length(a) >= PARTS), longest)
+    found = next((a for a in axes if _length(a) >= parts), longest)
     return found if found and _length(found) > 1 else None
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from graphc.kernels.canonical import anonymous
 from graphc.kernels.kernel import Kernel
 from graphc.kernels.merge import merge_axes
-from graphc.kernels.parallel import split_for_parallelism
+from graphc.kernels.parallel import THREADS, Grain, split_for_parallelism
 from graphc.kernels.phases import split_phases
 from graphc.kernels.printer import show
 from graphc.kernels.settle import settled
@@ -21,7 +21,7 @@ from graphc.kernels.share import shared
 MOST = 512
 """How many kernels are remembered."""
 
-_known: dict[str, tuple[Kernel, ...]] = {}
+_known: dict[tuple[str, Grain], tuple[Kernel, ...]] = {}
 
 Observe = Callable[[str, str, tuple[Kernel, ...]], None]
 """Called with the name of a fused kernel, a rewrite, and the kernels that there are after it."""
@@ -36,26 +36,26 @@ class Prepared:
     names: Mapping[str, str]
 
 
-def prepared(kernel: Kernel, observe: Observe | None = None) -> Prepared:
-    """The kernels to run for a fused kernel."""
+def prepared(kernel: Kernel, observe: Observe | None = None, grain: Grain = THREADS) -> Prepared:
+    """The kernels to run for a fused kernel; `grain` says how much parallel work is wanted."""
     common = anonymous(kernel)
-    text = show(common.kernel)
-    kernels = None if observe else _known.get(text)
+    key = show(common.kernel), grain
+    kernels = None if observe else _known.get(key)
     if kernels is None:
         if len(_known) >= MOST:
             _known.clear()
-        kernels = _known[text] = _rewritten(common.kernel, kernel.name, observe or _nobody)
+        kernels = _known[key] = _rewritten(common.kernel, kernel.name, observe or _nobody, grain)
     names = {f"b{i}": name for i, name in enumerate(common.buffers)}
     return Prepared(kernels, names)
 
 
-def _rewritten(kernel: Kernel, name: str, observe: Observe) -> tuple[Kernel, ...]:
+def _rewritten(kernel: Kernel, name: str, observe: Observe, grain: Grain) -> tuple[Kernel, ...]:
     observe(name, "fusion", (kernel,))
     kernel = shared(settled(kernel))
     observe(name, "share", (kernel,))
     phases = split_phases(kernel) or (kernel,)
     observe(name, "split_phases", phases)
-    parts = tuple(k for phase in phases for k in split_for_parallelism(phase))
+    parts = tuple(k for phase in phases for k in split_for_parallelism(phase, grain))
     observe(name, "split_for_parallelism", parts)
     merged = tuple(map(merge_axes, parts))
     observe(name, "merge_axes", merged)

@@ -19,6 +19,7 @@ from graphc.ir.node import Node, Tensor
 from graphc.kernels.kernel import Buffer, Kernel, Load, Store
 from graphc.kernels.levels import may_overwrite
 from graphc.kernels.lower.context import Context
+from graphc.kernels.parallel import THREADS, Grain
 from graphc.kernels.walk import buffers_of, walk
 from graphc.ops import leaf
 from graphc.program import Program
@@ -38,12 +39,15 @@ Begin = Callable[[Step], None]
 SCHEDULE_PASSES = frozenset({"fuse", "in_place", "reuse_memory", "keep"})
 
 
-def make_plan(program: Program, observe: Observe | None = None, begin: Begin | None = None) -> Plan:
+def make_plan(
+    program: Program, observe: Observe | None = None, begin: Begin | None = None,
+    grain: Grain = THREADS,
+) -> Plan:  # fmt: skip
     """The plan of a program; `observe` is told of each rewrite of a kernel, `begin` of each step
-    that runs a kernel, as soon as it is known."""
+    that runs a kernel, as soon as it is known. `grain` is how much parallel work is wanted."""
     results = program.graph.outputs[: program.results]
     news = program.graph.outputs[program.results :]
-    maker = _Maker(program.name, program.graph, program.disabled, observe, begin)
+    maker = _Maker(program.name, program.graph, program.disabled, observe, begin, grain)
     for i, t in enumerate(program.inputs):
         maker.leaf(t, "input", i)
     for i, v in enumerate(program.variables):
@@ -57,10 +61,10 @@ def make_plan(program: Program, observe: Observe | None = None, begin: Begin | N
 
 def make_region_plan(
     name: str, region: Graph, disabled: frozenset[str], observe: Observe | None = None,
-    begin: Begin | None = None,
+    begin: Begin | None = None, grain: Grain = THREADS,
 ) -> Plan:  # fmt: skip
     """The plan of a loop body or branch: parameters in, results out."""
-    maker = _Maker(name, region, disabled, observe, begin)
+    maker = _Maker(name, region, disabled, observe, begin, grain)
     for i, t in enumerate(region.inputs):
         maker.leaf(t, "parameter", i)
     targets = [
@@ -74,8 +78,9 @@ class _Maker:
 
     def __init__(
         self, name: str, graph: Graph, disabled: frozenset[str], observe: Observe | None,
-        begin: Begin | None,
+        begin: Begin | None, grain: Grain,
     ) -> None:  # fmt: skip
+        self.grain = grain
         self.name, self.graph, self.disabled = safe_name(name), graph, disabled
         self.observe, self.begin = observe, begin or _nobody
         self.storages: list[Storage] = []
@@ -224,7 +229,11 @@ class _Maker:
         if group.kind == "opaque":
             (node,) = group.nodes
             plan = partial(
-                make_region_plan, disabled=self.disabled, observe=self.observe, begin=self.begin
+                make_region_plan,
+                disabled=self.disabled,
+                observe=self.observe,
+                begin=self.begin,
+                grain=self.grain,
             )
             self.steps.append(opaque.step(node, self._operand, self.stored, plan))
             return
@@ -278,7 +287,7 @@ class _Maker:
         own: dict[str, Storage] = {}
         labels = tuple(n.label for n in nodes)
         sources = tuple(dict.fromkeys(n.source for n in nodes))
-        found = prepared(kernel, self.observe)
+        found = prepared(kernel, self.observe, self.grain)
         steps = []
         for number, part in enumerate(found.kernels, start=1):
             bound: dict[str, Storage] = {}

@@ -6,11 +6,11 @@ which bind more axes, are for whoever made it (`loops.py`, `contract.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from graphc.ir.dim import Size, strides_of
-from graphc.kernels.build import compute_dtype
+from graphc.kernels.build import affine_scale, affine_sum, compute_dtype
 from graphc.kernels.dense import bounds
 from graphc.kernels.kernel import (
     Affine,
@@ -48,6 +48,9 @@ class Body:
         self.axes = {a.name: a for a in kernel.axes}
         self.scope: dict[str, Bound] = {}
         self.memo: dict[Expr, str] = {}
+        self.outside: frozenset[str] = frozenset()
+        """The axes that are bound around a loop, where `early` parts of indices were computed."""
+        self.early: dict[Affine, str] = {}
 
     @contextmanager
     def within(self, more: Mapping[str, Bound]) -> Iterator[None]:
@@ -83,10 +86,34 @@ class Body:
         return text
 
     def _sum(self, i: Affine) -> str:
-        terms = [self._term(n, c) for n, c in i.terms]
-        if i.const != 0 or not terms:
-            terms.append(size_text(i.const))
-        return f"({' + '.join(terms)})" if len(terms) > 1 else terms[0]
+        known = self.early.get(self._early_part(i))
+        if known is None:
+            terms = [self._term(n, c) for n, c in i.terms]
+            if i.const != 0 or not terms:
+                terms.append(size_text(i.const))
+            return _added(terms)
+        # Numbers first: one addition to the vector of what is known is enough.
+        late = [t for t in i.terms if t[0] not in self.outside]
+        numbers = [self._term(n, c) for n, c in late if self.scope[n].side is None]
+        vectors = [self._term(n, c) for n, c in late if self.scope[n].side is not None]
+        return _added([known, *([_added(numbers)] if numbers else []), *vectors])
+
+    def _early_part(self, i: Affine) -> Affine:
+        return Affine(tuple(t for t in i.terms if t[0] in self.outside), i.const)
+
+    def prepare(self, loads: Iterable[Load]) -> None:
+        """Compute the parts of indices that are known here, before a loop."""
+        self.outside = frozenset(self.scope)
+        for e in loads:
+            hint = f"{e.buffer.name}_at_"
+            plain = [i for i in e.index if isinstance(i, Affine)]
+            flat = flat_index(e.buffer, e.index)
+            guarded = [e.index[d] for d in (*e.checked, *e.exact)]
+            for i in [flat, *guarded] if flat else plain:
+                part = self._early_part(i) if isinstance(i, Affine) else Affine()
+                if part.terms and part not in self.early:
+                    text = self._sum(part)
+                    self.early[part] = self.out.let(text, hint)
 
     def _term(self, axis: str, coef: Size) -> str:
         text = self.scope[axis].text
@@ -105,12 +132,18 @@ class Body:
 
     def offset(self, buffer: Buffer, index: tuple[Index, ...]) -> str:
         """How many elements from the start of the buffer."""
+        if self.outside and (flat := flat_index(buffer, index)):
+            return self._sum(flat)
         parts = []
         for i, stride in zip(index, strides_of(buffer.shape), strict=True):
             here = self.index(i)
             if here != "0":
                 parts.append(here if stride == 1 else f"{here} * {size_text(stride)}")
         return " + ".join(parts) or "0"
+
+    def forget(self) -> None:
+        """The loop that was prepared for is over."""
+        self.outside, self.early = frozenset(), {}
 
     # ------------------------------------------------------------------ memory
 
@@ -135,10 +168,10 @@ class Body:
         if d in e.checked:
             here = self.index(i)
             low, high = self._inside(i, e.buffer.shape[d])
-            found += [] if low else [f"({here} >= 0)"]
-            found += [] if high else [f"({here} < {size_text(e.buffer.shape[d])})"]
+            found += [] if low else [f"{here} >= 0"]
+            found += [] if high else [f"{here} < {size_text(e.buffer.shape[d])}"]
         if d in e.exact and isinstance(i, Affine) and i.div > 1:
-            found.append(f"({self._sum(i)} % {i.div} == 0)")
+            found.append(f"{self._sum(i)} % {i.div} == 0")
         return found
 
     def _inside(self, i: Index, size: Size) -> tuple[bool, bool]:
@@ -207,6 +240,20 @@ class Body:
             cells.number_text(a.value, a.dtype) if weak and isinstance(a, Const) else self.value(a)
             for a in e.args
         ]
+
+
+def flat_index(buffer: Buffer, index: tuple[Index, ...]) -> Affine | None:
+    """The index into the buffer as one row of elements; None where something is divided."""
+    parts: list[Affine] = []
+    for i, stride in zip(index, strides_of(buffer.shape), strict=True):
+        if not isinstance(i, Affine) or not i.is_plain:
+            return None
+        parts.append(affine_scale(i, stride))
+    return affine_sum(*parts)
+
+
+def _added(terms: list[str]) -> str:
+    return f"({' + '.join(terms).replace('+ -', '- ')})" if len(terms) > 1 else terms[0]
 
 
 def _is_natural(size: Size) -> bool:

@@ -136,7 +136,9 @@ class Loops:
         """Reductions over the same axes, in one loop over those that are not bound."""
         args = [e.arg for e in group]
         # An axis that the tile holds is there at once; any other is walked again.
-        rest = [a.name for a in self.kernel.axes if a.name in group[0].axes and not self._is_whole(a)]
+        rest = [
+            a.name for a in self.kernel.axes if a.name in group[0].axes and not self._is_whole(a)
+        ]
         self.hoist(args, rest)
         if not rest:
             self.reductions(args)

@@ -10,12 +10,13 @@ from dataclasses import replace
 
 from graphc.backends.triton_gpu.launch import Emitted, Launch
 from graphc.ir.dim import Size
-from graphc.kernels.kernel import Axis, Kernel
+from graphc.kernels.kernel import Kernel
 from graphc.kernels.levels import apart_from_smaller, independent_groups
 from graphc.kernels.printer import show
 from graphc.kernels.settle import settled
 from graphc.kernels.walk import buffers_of, size_names
 
+from .coordinates import decoded
 from .loops import Loops
 from .map_tile import MapTile, tile_of
 from .shape import Bound, Side
@@ -78,13 +79,3 @@ def _rows(out: Writer, loops: Loops, chosen: MapTile, program: str) -> dict[str,
         with loops.body.within(found):
             found[axis] = loops.bind(axis, text, side, *conditions)
     return found
-
-
-def decoded(out: Writer, number: str, axes: tuple[Axis, ...]) -> dict[str, str]:
-    """The coordinates that a row-major number stands for, in the order of the axes."""
-    found: dict[str, str] = {}
-    for a in reversed(axes[1:]):
-        found[a.name] = out.let(f"{number} % {size_text(a.size)}", f"at_{a.name}_")
-        number = out.let(f"{number} // {size_text(a.size)}", "rest")
-    found[axes[0].name] = number
-    return {a.name: found[a.name] for a in axes}

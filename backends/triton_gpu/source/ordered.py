@@ -42,7 +42,9 @@ def emit_cumulative(step: CumulativeStep) -> Emitted:
     program = out.program()
     out.line(f"row = {program} * ROWS + tl.arange(0, ROWS)[:, None]")
     out.line(f"is_row = row < {size_text(rows)}")
-    out.line(f"first = row // {size_text(inner)} * {n} * {size_text(inner)} + row % {size_text(inner)}")
+    out.line(
+        f"first = row // {size_text(inner)} * {n} * {size_text(inner)} + row % {size_text(inner)}"
+    )
     out.line(f"carry = tl.full([ROWS, 1], {start}, {kind})")
     with out.block(f"for start in range(0, {n}, LANES)"):
         out.line("place = start + tl.arange(0, LANES)[None, :]")

@@ -143,7 +143,9 @@ def _merge(
     out.line(f"tl.store({new_key[0]}_ptr + to, mine, mask=inside)")
     out.line(f"tl.store({new_place[0]}_ptr + to, place, mask=inside)")
     sizes = (RUN, *names_in(rows, length))
-    return _launch("sort_merge", out, (*pairs[0], *pairs[1]), sizes, ceil_div(rows * length, THREADS))
+    return _launch(
+        "sort_merge", out, (*pairs[0], *pairs[1]), sizes, ceil_div(rows * length, THREADS)
+    )
 
 
 def _gather(

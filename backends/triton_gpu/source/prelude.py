@@ -70,9 +70,7 @@ def round_float16(x):
 
 
 @triton.jit
-def to_integer(
-    x, least: tl.constexpr, most: tl.constexpr, above: tl.constexpr, kind: tl.constexpr
-):
+def to_integer(x, least: tl.constexpr, most: tl.constexpr, above: tl.constexpr, kind: tl.constexpr):
     # The fraction is dropped; out of range the nearest end, NaN becomes 0. above = most + 1 is a
     # power of two, so it is exact in every float.
     inside = (x >= least) & (x < above)

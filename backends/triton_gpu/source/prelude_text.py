@@ -7,7 +7,8 @@ import re
 from functools import cache
 from pathlib import Path
 
-_WORD = re.compile(r"[A-Za-z_]\w*")
+_WORD = re.compile(r"(?<![.\w])[A-Za-z_]\w*")
+"""Names, but not those of attributes such as `tl.minimum`."""
 
 
 @cache

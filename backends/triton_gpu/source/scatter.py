@@ -21,8 +21,9 @@ from graphc.kernels.settle import settled
 from graphc.kernels.walk import buffers_of, expressions_of, size_names
 
 from . import cells
+from .coordinates import decoded
 from .loops import Loops, Tile, readers_first
-from .map import bound_by_program, decoded, emit_map
+from .map import bound_by_program, emit_map
 from .map_tile import MapTile, extent, power2
 from .shape import Bound
 from .writer import Writer, file_of, size_text
@@ -146,7 +147,10 @@ class _Rows:
         whole = replace(kernel, axes=(target, *kernel.axes))
         owned = [a for a in kernel.axes if a.name in owned_axes(s)]
         lanes = next((a for a in owned if address_coef(s.buffer, s.index, a.name) == 1), None)
-        outer = (*(a for a in owned if a is not lanes), Axis("block", ceil_div(target.size, TARGETS)))
+        outer = (
+            *(a for a in owned if a is not lanes),
+            Axis("block", ceil_div(target.size, TARGETS)),
+        )
         width = min(power2(extent([lanes])), COLUMNS) if lanes else 1
         chosen = MapTile(Tile(1, width), outer, lanes, True, 4)
         out = Writer(wide)
@@ -158,7 +162,11 @@ class _Rows:
         out.line(f"target = {block} * TARGETS + tl.arange(0, TARGETS)[:, None]")
         self._collect(out, loops)
         bound = Bound("target", 0, f"target < {size_text(target.size)}")
-        index = (*s.index[: self.dimension], Affine((("target", 1),)), *s.index[self.dimension + 1 :])
+        index = (
+            *s.index[: self.dimension],
+            Affine((("target", 1),)),
+            *s.index[self.dimension + 1 :],
+        )
         written = replace(s, index=index, axes=("target", *(a.name for a in owned)), combine=None)
         with loops.body.within({"target": bound}):
             self._finish(out, loops, written)

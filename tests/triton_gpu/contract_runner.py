@@ -1,0 +1,108 @@
+"""Contractions of the GPU backend in Triton's interpreter, next to their meaning in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+
+import numpy as np
+from contraction_forms import arrays_of, run_oracle
+
+from graphc import dtypes
+from graphc.backends.triton_gpu.interpret.device import InterpretDevice
+from graphc.backends.triton_gpu.launch import Emitted
+from graphc.backends.triton_gpu.source.contract import emit_contraction
+from graphc.backends.triton_gpu.source.contract_tile import ProductTile
+from graphc.backends.triton_gpu.source.map import emit_map
+from graphc.dtypes import DType
+from graphc.ir import dim
+from graphc.kernels.kernel import Kernel, Reduce
+from graphc.kernels.walk import roots_of, walk
+
+Arrays = dict[str, np.ndarray]
+Form = Callable[[DType], Kernel]
+EPS = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+
+
+def emitted(kernel: Kernel, tile: ProductTile | None = None, wide: bool = False) -> Emitted:
+    """The launches of a contraction."""
+    made = emit_contraction(kernel, wide, tile)
+    assert made is not None, f"{kernel.name} was declined"
+    return made
+
+
+def run(made: Emitted, arrays: Arrays, sizes: Mapping[str, int]) -> Arrays:
+    """The arrays after all launches, in memory that is NaN before."""
+    device = InterpretDevice()
+    memory, shapes = {}, {}
+    for name, array in arrays.items():
+        memory[name], shapes[name] = device.allocate(array.nbytes), array
+        device.write(memory[name].address, array)
+    for name, dtype, size in made.scratch:
+        noise = np.full(dim.evaluate(size, sizes), np.nan if dtype.is_float else -1, dtype.numpy)
+        memory[name] = device.allocate(noise.nbytes)
+        device.write(memory[name].address, noise)
+    for launch, ready in zip(made.launches, device.prepare(made.launches), strict=True):
+        grid = tuple(dim.evaluate(g, sizes) for g in launch.grid)
+        ready(grid, [memory[n].address for n, _ in launch.pointers],
+              [sizes[n] for n in launch.sizes])  # fmt: skip
+    after = {name: np.empty_like(array) for name, array in shapes.items()}
+    for name, array in after.items():
+        device.read(memory[name].address, array)
+    return after
+
+
+def check(
+    form: Form,
+    sizes: Mapping[str, int] | None = None,
+    dtype: DType = dtypes.float32,
+    tile: ProductTile | None = None,
+    wide: bool = False,
+    ulps: float = 8.0,
+) -> Emitted:
+    """A form near to its meaning in float64 of the same numbers."""
+    made = emitted(form(dtype), tile, wide)
+    near([form(dtype)], [form(dtypes.float64)], [made], sizes or {}, ulps)
+    return made
+
+
+def near(
+    kernels: Sequence[Kernel], exact: Sequence[Kernel], made: Sequence[Emitted],
+    sizes: Mapping[str, int], ulps: float = 8.0,
+) -> None:  # fmt: skip
+    """Kernels that run one after the other are near to their meaning.
+
+    The bound is ulps * eps * sqrt(terms) of the largest result, where terms is how many numbers
+    are summed: roundings of so many additions add up like a random walk.
+    """
+    start = arrays_of(kernels, sizes)
+    want = run_oracle(exact, {n: a.astype(np.float64) for n, a in start.items()}, sizes)
+    got = start
+    for m in made:
+        got = run(m, got, sizes)
+    terms = max(terms_of(k, sizes) for k in kernels)
+    for s in (s for k in kernels for s in k.stores):
+        bound = ulps * EPS["float32"] * terms**0.5
+        if s.buffer.dtype is not dtypes.float32:
+            bound = max(bound, EPS[s.buffer.dtype.name])
+        compare(s.buffer.name, got[s.buffer.name], want[s.buffer.name], bound)
+
+
+def terms_of(kernel: Kernel, sizes: Mapping[str, int]) -> int:
+    """How many numbers are summed into one result at most."""
+    names = {n for e in walk(roots_of(kernel)) if isinstance(e, Reduce) for n in e.axes}
+    return max(1, prod(dim.evaluate(kernel.axis(n).size, sizes) for n in names))
+
+
+def compare(name: str, got: np.ndarray, want: np.ndarray, tolerance: float) -> None:
+    """Within `tolerance` of the largest value."""
+    if want.size == 0:
+        return
+    assert np.isfinite(want).all()
+    worst = np.abs(got.astype(np.float64) - want).max() / (np.abs(want).max() + 1e-30)
+    assert worst <= tolerance, f"{name}: relative error {worst:.2e}, not {tolerance:.2e}"
+
+
+def launches_of(kernel: Kernel, tile: ProductTile | None = None) -> Emitted:
+    """The launches of any kernel; contractions have a given tile."""
+    return emit_contraction(kernel, tile=tile) or emit_map(kernel)
