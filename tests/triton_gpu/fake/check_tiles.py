@@ -51,9 +51,7 @@ def test_an_array_that_is_too_small_is_found(gpu, matmul, array):
 
 def test_an_address_that_is_not_aligned(gpu, matmul, array):
     a, b = array(np.zeros((101, 1024), "u2")), array(np.zeros((1024, 1024), "u2"))
-    with pytest.raises(
-        DeviceError, match=r"a of matmul_of_tiles(.|\n)*INVALID_VALUE"
-    ):
+    with pytest.raises(DeviceError, match=r"a of matmul_of_tiles(.|\n)*INVALID_VALUE"):
         matmul((1, 8, 1), (a.address + 8, b.address, a.address), (100,))
 
 
