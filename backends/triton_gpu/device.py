@@ -57,8 +57,10 @@ class Device(Protocol):
         ...
 
     def record(self, run: Callable[[], None]) -> Callable[[], None]:
-        """What `run` asks for, to be done as often as the answer is called, at less cost. Nothing is
-        done before that."""
+        """What `run` asks for, to be done as often as the answer is called, at less cost.
+
+        Nothing is done before that.
+        """
         ...
 
     def wait(self) -> None:
