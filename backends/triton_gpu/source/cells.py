@@ -95,7 +95,7 @@ def ever(a: str) -> str:
     return f"({a} == {a})"
 
 
-def both_not(a: str, b: str) -> str:
+def above(a: str, b: str) -> str:
     """a < b of truth values"""
     return f"((~{a}) & {b})"
 
@@ -153,7 +153,7 @@ EMIT: dict[str, Row] = {
     "atan2":        (d("atan2"),       None,                    None,                      None),
     "equal":        (o("=="),          o("=="),                 o("=="),                   o("==")),
     "not_equal":    (o("!="),          o("!="),                 o("!="),                   o("!=")),
-    "less":         (o("<"),           o("<"),                  o("<"),                    both_not),
+    "less":         (o("<"),           o("<"),                  o("<"),                    above),
     "less_equal":   (o("<="),          o("<="),                 o("<="),                   or_not),
     "logical_and":  (None,             None,                    None,                      o("&")),
     "logical_or":   (None,             None,                    None,                      o("|")),
