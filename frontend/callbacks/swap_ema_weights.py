@@ -34,7 +34,7 @@ class SwapEMAWeights(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.swap_on_epoch:
             self._show_means(True)
-            if epoch == self.params["epochs"] - 1:
+            if epoch + 1 == self.params["epochs"]:
                 # `fit` ends by giving the weights their means, which are there already.
                 for weight, mean in self._pairs():
                     mean.assign(weight.numpy())

@@ -8,7 +8,6 @@ not come back, the file is damaged, and this process goes on.
 from __future__ import annotations
 
 import json
-import os
 import struct
 import subprocess
 import sys
@@ -26,10 +25,12 @@ if TYPE_CHECKING:
 
 # A process begins and imports h5py in a second; small arrays take longest for their size.
 _SECONDS, _BYTES_PER_SECOND = 5, 2_000_000
-# The code of libraries, and room for what a file of this size unpacks to.
-_MEMORY, _GROWTH = 4 << 30, 16
+# What a file of this size may unpack to, with room to work.
+_MEMORY, _GROWTH = 1 << 30, 16
 _HEAD = struct.Struct("<cQ")
 _FOUND, _DAMAGED = b"+", b"-"
+# The other process finds modules where this one does.
+_PROGRAM = f"import sys; sys.path[:] = sys.argv[2:]; from {__name__} import serve; serve()"
 
 
 def decode(data: bytes, path: Path) -> hdf5.Content:
@@ -43,13 +44,11 @@ def decode(data: bytes, path: Path) -> hdf5.Content:
     if hdf5.is_sealed(data, path):
         return hdf5.decode(data, path)
     limit = int(_SECONDS + len(data) / _BYTES_PER_SECOND)
-    program = [spawn.get_executable(), "-m", __name__, str(limit)]
-    places = {"PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"}
+    program = [spawn.get_executable(), "-c", _PROGRAM, str(limit), *sys.path]
     try:
         done = subprocess.run(
-            program, input=data, capture_output=True, env={**os.environ, **places}, check=False,
-            timeout=3 * limit,
-        )  # fmt: skip
+            program, input=data, capture_output=True, check=False, timeout=3 * limit
+        )
     except subprocess.TimeoutExpired:
         raise damaged(path, "the HDF5 library does not come to an end over it") from None
     with damage_of(path):
@@ -69,10 +68,11 @@ def _split(answer: bytes) -> tuple[bytes, str, bytes]:
     return kind, text.decode(), answer[_HEAD.size + size :]
 
 
-def _serve(limit: int) -> None:
+def serve() -> None:
     """The other process: reads a file from its input, and answers what is in it."""
     data = sys.stdin.buffer.read()
-    _set_limits(limit, len(data))
+    hdf5.library()
+    _set_limits(int(sys.argv[1]), len(data))
     rest = b""
     try:
         content = hdf5.decode(data, Path("file"))
@@ -91,11 +91,8 @@ def _set_limits(seconds: int, size: int) -> None:
     if sys.platform == "linux":
         import resource
 
-        memory = _MEMORY + _GROWTH * size
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        memory = pages * resource.getpagesize() + _MEMORY + _GROWTH * size
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-if __name__ == "__main__":
-    _serve(int(sys.argv[1]))

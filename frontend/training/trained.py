@@ -65,8 +65,8 @@ class Trained(Stepping):
         `memory_budget` is the share of the memory for intermediate arrays, above 0 and up to 1,
         that a training step may use; what is missing is computed again (see `gx.function`).
         `jit_compile` is accepted: steps are compiled. With `auto_scale_loss` the optimizer of a
-        model of the policy mixed_float16 is put behind a `LossScaleOptimizer`. Metrics in the place of `loss_weights` are
-        taken for what they are.
+        model of the policy mixed_float16 is put behind a `LossScaleOptimizer`. Metrics in the place
+        of `loss_weights` are taken for what they are.
         """
         if metrics is None and are_metrics(loss_weights):
             loss_weights, metrics = None, loss_weights

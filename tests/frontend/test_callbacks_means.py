@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import graphc as gx
-from graphc.frontend.callbacks import LambdaCallback, SwapEMAWeights
 from graphc.errors import ArgumentError
+from graphc.frontend.callbacks import LambdaCallback, SwapEMAWeights
 
 X, Y = np.random.default_rng(0).normal(size=(2, 16, 3)).astype(np.float32)
 
@@ -48,7 +48,9 @@ def test_tests_see_the_means(scaled):
 def test_means_at_the_end_of_epochs():
     model = model_of()
     seen: list[np.ndarray] = []
-    keep = LambdaCallback(on_epoch_end=lambda e, logs: seen.append(np.array(model.get_weights()[0])))
+    keep = LambdaCallback(
+        on_epoch_end=lambda e, logs: seen.append(np.array(model.get_weights()[0]))
+    )
     model.fit(X, Y, epochs=3, callbacks=[SwapEMAWeights(swap_on_epoch=True), keep], verbose=0,
               shuffle=False)  # fmt: skip
     plain = model_of()

@@ -63,7 +63,7 @@ def test_all_kinds_of_arrays_come_back():
 def test_a_file_that_holds_the_library_up(monkeypatch):
     monkeypatch.setattr(hdf5_apart, "_SECONDS", 2)
     data = zlib.decompress(base64.b85decode(ENDLESS))
-    with pytest.raises(DataError, match="endless.h5 is damaged"):
+    with pytest.raises(DataError, match=r"endless.h5 is damaged"):
         hdf5_apart.decode(data, Path("endless.h5"))
 
 

@@ -141,7 +141,9 @@ def test_given_draws(text, drawn, axes):
         "[images, layer.transform_labels(keras.ops.convert_to_tensor(y), drawn, training=True)]",
         x=x, y=labels, drawn=theirs,
     )  # fmt: skip
-    np.testing.assert_allclose(layer.transform_images(x, ours), wanted[0], rtol=1e-5, atol=1e-5 * 255)
+    np.testing.assert_allclose(
+        layer.transform_images(x, ours), wanted[0], rtol=1e-5, atol=1e-5 * 255
+    )
     np.testing.assert_allclose(layer.transform_labels(labels, ours), wanted[1], rtol=1e-5)
 
 

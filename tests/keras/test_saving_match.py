@@ -99,6 +99,12 @@ model = Model(tokens, [TimeDistributed(Dense(2))(y), z])""",
     "list": """
 model = Sequential([Input((6, 6, 1)), Conv2D(4, 3, activation="relu"), MaxPooling2D(),
     Flatten(), Dropout(0.5), Dense(3, activation="softmax")])""",
+    "operations": """
+a, b = Input((4, 3)), Input((4, 3))
+hidden = Dense(3)((a + b) * 2)
+shown = abs(2 - hidden) / (1 + b**2)
+row = -shown[:, 0] + shown[:, 1]
+model = Model([a, b], [Dense(2)(shown), row * 3.0])""",
     "crossing": """
 x = Input((4,))
 late = Dense(3, name="b")
