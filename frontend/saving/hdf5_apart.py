@@ -20,6 +20,9 @@ from graphc.errors import DataError
 from . import hdf5, tensors
 from .archive import damage_of, damaged
 
+if sys.platform == "linux":
+    import resource
+
 if TYPE_CHECKING:
     from .hdf5 import Attribute
 
@@ -89,8 +92,6 @@ def _set_limits(seconds: int, size: int) -> None:
     """Let the system end this process when it uses too much; where there is no such system, the
     other side waits long enough."""
     if sys.platform == "linux":
-        import resource
-
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         memory = pages * resource.getpagesize() + _MEMORY + _GROWTH * size
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
