@@ -71,7 +71,8 @@ def main() -> None:
         model, "classes", range(10), steps=given.steps, rate=0.02, smooth=20.0
     )
     plots.plot_images(classes, out / "liked_by_classes.png", titles=range(10))
-    print(f"{len(list(out.iterdir()))} pictures in {out}")
+    pictures = [p for p in out.iterdir() if p.suffix in (".png", ".svg")]
+    print(f"{len(pictures)} pictures in {out}")
 
 
 if __name__ == "__main__":

@@ -90,6 +90,7 @@ def images(monkeypatch):
     assert mnist_like.load
 
 
+@pytest.mark.filterwarnings(r"default:Graphviz \(dot\) is not installed")
 @pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda p: p.stem)
 @pytest.mark.usefixtures("images")
 def test_example(path, monkeypatch, capsys, tmp_path):

@@ -11,7 +11,7 @@ from graphc.backends.llvm_cpu.contract import stream as contract_stream
 from graphc.backends.llvm_cpu.contract.emit import emit_contraction
 from graphc.backends.llvm_cpu.contract.plan import plan_of
 from graphc.backends.llvm_cpu.contract.tile import Tile
-from graphc.backends.llvm_cpu.host import host
+from graphc.backends.llvm_cpu.host import chosen, host
 from graphc.backends.llvm_cpu.ir.module import Module
 from graphc.backends.llvm_cpu.nest import stream
 from graphc.ir import dim
@@ -105,6 +105,8 @@ CUT = (("k", 50), ("m", 20))
 @pytest.mark.parametrize(("m", "k"), [(29, 33), (B, 100), (7, B)])
 @pytest.mark.parametrize(("form", "along"), ALONG)
 def test_few_columns_have_lanes_along_the_sum_or_along_the_rows(form, along, m, k, n):
+    if along == "m" and n > chosen().lanes:
+        pytest.skip("vectors along the rows are turned, so they are no shorter than the columns")
     for tile in (Tile(1, 3, 1, along=along), Tile(1, 2, 1, spans=CUT, along=along)):
         check(
             lambda d: matmul(m, n, k, form, d, epilogue="bias sums"),

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+SOON = 5
+"""Seconds: a quarter of one where nothing else runs."""
+
 HEAD = """
 import time
 import numpy as np
@@ -105,7 +108,7 @@ def interrupted(program: str) -> tuple[list[str], float]:
 def test_a_call_that_changed_nothing_is_abandoned() -> None:
     words, seconds = interrupted(BEFORE)
     assert words == ["stopped", "usable"]
-    assert seconds < 1
+    assert seconds < SOON
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent the POSIX way")
@@ -118,4 +121,4 @@ def test_a_call_that_has_begun_to_change_variables_is_finished() -> None:
 def test_one_long_kernel_stops_between_its_parts(result: str) -> None:
     words, seconds = interrupted(ONE_KERNEL.replace("KIND", result))
     assert words == ["stopped", "usable"]
-    assert seconds < 1
+    assert seconds < SOON
