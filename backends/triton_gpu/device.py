@@ -63,6 +63,10 @@ class Device(Protocol):
         """
         ...
 
+    def seconds(self, run: Callable[[], None]) -> float:
+        """How long the device takes for what `run` asks for."""
+        ...
+
     def wait(self) -> None:
         """Return when all that was asked for is done.
 
