@@ -14,6 +14,20 @@ from graphc.ir.dim import Size
 
 
 @dataclass(frozen=True, slots=True)
+class TensorMap:
+    """A pointer that the function gets as a descriptor of tiles: its parameter is a `tensordesc`.
+
+    The rows of the array lie one after the other, and take multiples of 16 bytes.
+    """
+
+    pointer: str
+    shape: tuple[Size, ...]
+    """Of the array, in numbers and in the sizes of the launch."""
+    block: tuple[int, ...]
+    """Of a tile."""
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """A function of a Triton source file, its arguments in order, and its grid of programs.
 
@@ -36,6 +50,8 @@ class Launch:
     """Whether offsets are counted in 64 bits."""
     unaligned: frozenset[str] = frozenset()
     """Pointers that may be no multiples of 16 bytes."""
+    maps: tuple[TensorMap, ...] = ()
+    """Pointers that are given as descriptors; only NVIDIA's chips from sm_90 on have them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ typedef struct { char name[64]; int parameters, offset[32], size[32], threads, s
 typedef struct Work {
   enum { TO_DEVICE, TO_HOST, INSIDE, LAUNCH, RELEASE, GRAPH, MARK } kind;
   char *to, *from; size_t bytes;
-  Function *function; unsigned grid[3]; unsigned char values[256];
+  Function *function; unsigned grid[3]; unsigned char values[1024];
   void *what; struct Work *next;
 } Work;
 typedef struct { Work *first, **last; int capturing; } Queue;
@@ -47,6 +47,30 @@ static void wrong(const char *format, ...) {
   vsnprintf(report + at, sizeof report - at - 2, format, given);
   va_end(given);
   strcat(report, "\n");
+}
+
+/* ---------------------------------------------------------------- descriptors of tiles */
+
+#define MARK_OF_MAPS 0x7E5507A9
+typedef struct { long mark; char *at; size_t bytes, unused[13]; } Map;
+
+API cuTensorMapEncodeTiled(CUtensorMap *to, CUtensorMapDataType type, cuuint32_t rank, void *at, const cuuint64_t *shape,
+                           const cuuint64_t *steps, const cuuint32_t *box, const cuuint32_t *strides, CUtensorMapInterleave i,
+                           CUtensorMapSwizzle swizzle, CUtensorMapL2promotion p, CUtensorMapFloatOOBfill outside) {
+  size_t bytes = (type == CU_TENSOR_MAP_DATA_TYPE_FLOAT32 ? 4 : 2) * shape[0];
+  size_t inner = bytes / shape[0] * box[0], widest[] = {1 << 30, 32, 64, 128};
+  if ((size_t)to % 64) wrong("cuTensorMapEncodeTiled: the map is at %p", to);
+  if (type != CU_TENSOR_MAP_DATA_TYPE_FLOAT32 && type != CU_TENSOR_MAP_DATA_TYPE_BFLOAT16) wrong("cuTensorMapEncodeTiled: type %d", type);
+  if (rank < 1 || rank > 5 || (size_t)at % 16 || i || outside) return CUDA_ERROR_INVALID_VALUE;
+  for (int axis = 0; axis < rank; axis++)
+    if (!shape[axis] || !box[axis] || box[axis] > 256 || strides[axis] != 1) return CUDA_ERROR_INVALID_VALUE;
+  for (int axis = 0; axis < rank - 1; axis++) {
+    if (steps[axis] % 16 || steps[axis] < bytes) return CUDA_ERROR_INVALID_VALUE;
+    bytes = steps[axis] * shape[axis + 1];
+  }
+  if (swizzle > 3 || inner > widest[swizzle] || inner % 16) return CUDA_ERROR_INVALID_VALUE;
+  memset(to, 0, sizeof *to);
+  return *(Map *)to = (Map){MARK_OF_MAPS, at, bytes}, 0;
 }
 
 /* ---------------------------------------------------------------- for the tests */
@@ -120,6 +144,13 @@ static void check_pointers(const char *name, Work *w) {
   Function *f = w->function;
   for (int i = 0; i < f->parameters - 2; i++) {
     char *at;
+    if (f->size[i] == sizeof(Map)) { /* a descriptor */
+      Map map;
+      memcpy(&map, w->values + f->offset[i], sizeof map);
+      if (map.mark != MARK_OF_MAPS) wrong("%s: argument %d of %s is no descriptor", name, i, f->name);
+      else inside(name, map.at, map.bytes, DEVICE);
+      continue;
+    }
     memcpy(&at, w->values + f->offset[i], 8);
     if (f->size[i] != 8 || (size_t)at < 1ull << 32) continue; /* a size */
     inside(name, at, 1, DEVICE);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphc import dtypes
-from graphc.backends.triton_gpu.launch import Launch
+from graphc.backends.triton_gpu.launch import Launch, TensorMap
 from graphc.ir.dim import named
 
 HEADER = """# A function of the tests.
@@ -53,6 +53,20 @@ def matmul(a, b, c, m):
 """
 )
 
+# The same by descriptors of tiles.
+MATMUL_OF_TILES = (
+    HEADER
+    + """
+@triton.jit
+def matmul_of_tiles(a, b, c, m):
+    row, column = tl.program_id(0) * 128, tl.program_id(1) * 128
+    total = tl.zeros([128, 128], tl.float32)
+    for start in range(0, 1024, 64):
+        total = tl.dot(a.load([row, start]), b.load([start, column]), total)
+    c.store([row, column], total.to(tl.bfloat16))
+"""
+)
+
 n, m = named("n"), named("m")
 f32, bf16 = dtypes.float32, dtypes.bfloat16
 
@@ -72,3 +86,15 @@ def matmul(tile=128, **changes) -> Launch:
     grid = (-(-m // tile), 1024 // tile, 1)
     text = MATMUL.format(tile=tile)
     return Launch("matmul", text, pointers, ("m",), grid, **{"warps": 8, **changes})
+
+
+def matmul_of_tiles(**changes) -> Launch:
+    pointers = (("a", bf16), ("b", bf16), ("c", bf16))
+    grid = (-(-m // 128), 8, 1)
+    maps = (
+        TensorMap("a", (m, 1024), (128, 64)),
+        TensorMap("b", (1024, 1024), (64, 128)),
+        TensorMap("c", (m, 1024), (128, 128)),
+    )
+    text = MATMUL_OF_TILES
+    return Launch("matmul_of_tiles", text, pointers, ("m",), grid, warps=8, maps=maps, **changes)

@@ -23,6 +23,9 @@ class Binary:
     """Bytes of a program in the memory of the device, given by the last two pointers."""
     parameters: tuple[int, ...]
     """The bytes of each parameter, in order."""
+    tiles: tuple[tuple[int, ...], ...]
+    """For each descriptor: how its tiles are swizzled, the bytes and Triton's number of the type of
+    their elements, and the sizes of what is copied at once, which may be less than a tile."""
     registers: int
     spills: int
     """Bytes of a thread in local memory."""
@@ -36,6 +39,7 @@ def decoded(data: bytes) -> Binary | None:
         begin = _HEAD.size + length
         facts = json.loads(data[_HEAD.size : begin])
         widths = tuple(facts.pop("parameters"))
-        return Binary(parameters=widths, code=data[begin:], **facts)
+        tiles = tuple(map(tuple, facts.pop("tiles")))
+        return Binary(parameters=widths, tiles=tiles, code=data[begin:], **facts)
     except (struct.error, ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -96,6 +96,10 @@ def _common(made: triton.compiler.CompiledKernel) -> dict[str, object]:
         "shared": found.shared,
         "scratch": getattr(found, "global_scratch_size", 0),
         "profile": getattr(found, "profile_scratch_size", 0),
+        "tiles": [
+            [tile["swizzle"], tile["elem_size"], tile["elem_type"], *tile["block_size"]]
+            for tile in getattr(found, "tensordesc_meta", None) or ()
+        ],
     }
 
 

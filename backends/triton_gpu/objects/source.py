@@ -28,14 +28,27 @@ class Task(TypedDict):
 
 def task_of(launch: Launch, chip: Chip) -> Task:
     """The task of compiling a launch for a chip. Its source is kept as a file, to be looked at."""
-    pointers = [f"*{type_name(dtype)}" for _, dtype in launch.pointers]
+    has_maps = isinstance(chip.architecture, int) and chip.architecture >= 90
+    assert has_maps or not launch.maps, "only chips from sm_90 on have descriptors"
+    blocks = {found.pointer: list(found.block) for found in launch.maps}
+    pointers = [
+        f"tensordesc<{type_name(dtype)}{blocks[name]}>"
+        if name in blocks
+        else f"*{type_name(dtype)}"
+        for name, dtype in launch.pointers
+    ]
+    aligned = [
+        i
+        for i, (name, _) in enumerate(launch.pointers)
+        if name not in launch.unaligned and name not in blocks
+    ]
     sizes = ["i64" if launch.wide else "i32"] * len(launch.sizes)
     return {
         "function_name": launch.function_name,
         "source": launch.source,
         "path": path_of(launch),
         "types": pointers + sizes,
-        "aligned": [i for i, (p, _) in enumerate(launch.pointers) if p not in launch.unaligned],
+        "aligned": aligned,
         "target": (chip.backend, chip.architecture, chip.warp_size),
         "options": {"num_warps": launch.warps, "num_stages": launch.stages},
     }

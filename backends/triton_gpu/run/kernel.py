@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import struct
 from collections.abc import Sequence
 from functools import partial
 from types import ModuleType
@@ -14,6 +12,7 @@ from graphc.backends.triton_gpu.launch import Launch
 from graphc.backends.triton_gpu.objects.binary import Binary
 from graphc.errors import DeviceError
 
+from .arguments import Arguments
 from .driver import Handle, check, describe, driver, in_words, value
 
 if TYPE_CHECKING:
@@ -49,24 +48,6 @@ class Kernel:
             self._turn.retire(partial(_unload, driver(), self._module, self._queue))
 
 
-@final
-class Arguments:
-    """Memory for the arguments of one kind of launch, and where each of them is."""
-
-    def __init__(self, launch: Launch, widths: tuple[int, ...]) -> None:
-        size = "q" if launch.wide else "i"
-        # Triton adds two pointers, for memory of its own.
-        kinds = "Q" * len(launch.pointers) + size * len(launch.sizes) + "QQ"
-        assert tuple(map(struct.calcsize, kinds)) == widths, "arguments are as wide as parameters"
-        whole = struct.Struct(f"@{kinds}")
-        self.pack, self.buffer = whole.pack_into, ctypes.create_string_buffer(whole.size)
-        start = ctypes.addressof(self.buffer)
-        ends = [struct.calcsize(f"@{kinds[: i + 1]}") for i in range(len(kinds))]
-        self.places = (ctypes.c_void_p * len(kinds))(
-            *[start + end - width for end, width in zip(ends, widths)]
-        )
-
-
 def _unload(cu: ModuleType, module: Handle, stream: Handle) -> tuple[object, ...]:
     """Code that still runs is waited for."""
     cu.cuStreamSynchronize(stream)
@@ -75,8 +56,8 @@ def _unload(cu: ModuleType, module: Handle, stream: Handle) -> tuple[object, ...
 
 def ready(device: CudaDevice, launch: Launch, kernel: Kernel) -> Ready:
     """What launches a function."""
-    arguments = Arguments(launch, kernel.binary.parameters)
-    pack, buffer, address = arguments.pack, arguments.buffer, ctypes.addressof(arguments.places)
+    arguments = Arguments(launch, kernel.binary)
+    pack, address = arguments.pack, arguments.address
     start, function = driver().cuLaunchKernel, kernel.function
     threads, shared = 32 * kernel.binary.warps, kernel.binary.shared
     turn, scratch = device.turn, device.scratch(kernel.binary)
@@ -87,7 +68,7 @@ def ready(device: CudaDevice, launch: Launch, kernel: Kernel) -> Ready:
         if not x * y * z:
             return
         with turn:
-            pack(buffer, 0, *pointers, *sizes, scratch(x * y * z), 0)
+            pack(pointers, sizes, scratch(x * y * z))
             (code,) = start(
                 function, x, y, z, threads, 1, 1, shared, device.queue, address, 0
             )  # fmt: skip
