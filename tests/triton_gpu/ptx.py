@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
@@ -42,17 +43,19 @@ def compiled(launches: Sequence[tuple[Launch, int]], python: str = sys.executabl
     """The facts of each launch on a chip, from processes in which Triton compiles."""
     tasks = [_task(launch, chip) for launch, chip in launches]
     shares = [tasks[i::CHILDREN] for i in range(CHILDREN)]
-    children = [_started(python) for _ in shares]
-    for child, share in zip(children, shares, strict=True):
-        assert child.stdin
-        child.stdin.write(json.dumps(share))
-        child.stdin.close()
-    answers = [_answer(child) for child in children]
+    with tempfile.TemporaryDirectory() as folder:
+        children = [_started(python, folder) for _ in shares]
+        for child, share in zip(children, shares, strict=True):
+            assert child.stdin
+            child.stdin.write(json.dumps(share))
+            child.stdin.close()
+        answers = [_answer(child) for child in children]
     return [answers[i % CHILDREN][i // CHILDREN] for i in range(len(tasks))]
 
 
-def _started(python: str) -> subprocess.Popen[str]:
+def _started(python: str, folder: str) -> subprocess.Popen[str]:
     environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
+    environment["TRITON_CACHE_DIR"] = folder
     child = Path(__file__).parent / "ptx_child.py"
     return subprocess.Popen(
         [python, str(child)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
