@@ -1,1 +1,1 @@
-"""What only a GPU shows: `make test-gpu`. With --gpu-target triton_interpret, a smaller rehearsal."""
+"""What only a GPU shows: `make test-gpu`; --gpu-target triton_interpret is a smaller rehearsal."""

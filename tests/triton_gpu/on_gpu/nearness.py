@@ -1,6 +1,6 @@
 """How near results of few bits must be: as the reference in the same dtype is to float64.
 
-    |got - exact| <= 4 |reference - exact| + 8 eps |exact|      norms over the whole array: max
+|got - exact| <= 4 |reference - exact| + 8 eps |exact|      norms over the whole array: max
 """
 
 from __future__ import annotations
@@ -42,9 +42,8 @@ def near(name: str, got: np.ndarray, reference: np.ndarray, exact: np.ndarray) -
     if not finite.any():
         return
     a, b, e = a[finite], b[finite], e[finite]
-    allowed = 4 * np.abs(b - e).max() + 8 * eps * np.abs(e).max() + float(
-        ml_dtypes.finfo(got.dtype).tiny
+    allowed = (
+        4 * np.abs(b - e).max() + 8 * eps * np.abs(e).max() + float(ml_dtypes.finfo(got.dtype).tiny)
     )
     worst = np.abs(a - e).max()
     assert worst <= allowed, f"{name}: {worst:.3g} from the exact values, {allowed:.3g} allowed"
-
