@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from benchmarks.interleave import medians, ratio
 from benchmarks.record import markdown, milliseconds
 
-from .cases import CASES, Case, Convolution
+from .cases import CASES, Convolution
 
 OURS = "graphc"
 WAYS = (OURS, "torch", "torch-graph", "torch-compile", "torch-compile-graph", "jax")
@@ -65,7 +65,13 @@ def table(rows: Sequence[Row], beside: str, device: str) -> list[list[str]]:
     seen = {name for r in rows for name in (*r.seconds, *r.failed)}
     ways = [w for w in WAYS if w in seen or w == OURS]
     wholes = [f"{w}, whole" for w in WAYS if any(w in r.whole for r in rows)]
-    head = ["case", *ways, *wholes, f"{beside} / {OURS}", share_of(CASES[rows[0].case])]
+    head = [
+        "case",
+        *ways,
+        *wholes,
+        f"{beside} / {OURS}",
+        "of copy" if CASES[rows[0].case].nbytes else "of peak",
+    ]
     if any(r.launches for r in rows):
         head.append("launches")
     return [head, *(line(r, ways, wholes, beside, device, head) for r in rows)]
@@ -86,11 +92,6 @@ def line(
     cells.append("–" if speed is None else f"{speed:.2f}")
     cells.append(share(row, device))
     return [row.case, *cells, *([row.launches] if head[-1] == "launches" else [])]
-
-
-def share_of(case: Case) -> str:
-    """What the last column compares with."""
-    return "of copy" if case.nbytes else "of peak" if case.dtype == "bfloat16" else ""
 
 
 def share(row: Row, device: str) -> str:

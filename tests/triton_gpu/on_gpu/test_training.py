@@ -41,20 +41,25 @@ def convolutions(shape: tuple[int, ...]) -> gx.Sequential:
     return model
 
 
-def accuracy(target: str, is_real: bool) -> float:
+def learned(target: str, is_real: bool) -> tuple[float, float]:
+    """Loss and accuracy on images that were not learned from."""
     (x, y), (x_test, y_test) = images()
-    if not is_real:  # a rehearsal: fewer and smaller images
-        x, y, x_test, y_test = x[:96, ::4, ::4], y[:96], x_test[:64, ::4, ::4], y_test[:64]
+    if not is_real:  # a rehearsal: two steps on small images
+        x, y, x_test, y_test = x[:16, ::4, ::4], y[:16], x_test[:8, ::4, ::4], y_test[:8]
     with gx.settings(target=target):
         model = convolutions(x.shape[1:])
-        model.fit(x, y, batch_size=128 if is_real else 32, epochs=3 if is_real else 1, verbose=0)
-        return model.evaluate(x_test, y_test, verbose=0)[1]
+        model.fit(x, y, batch_size=128 if is_real else 8, epochs=3 if is_real else 1, verbose=0)
+        loss, accuracy = model.evaluate(x_test, y_test, batch_size=128 if is_real else 8, verbose=0)
+        return loss, accuracy
 
 
 def test_the_cnn_learns_what_it_learns_on_the_cpu(target, is_real):
-    on_cpu, on_gpu = accuracy("llvm_cpu", is_real), accuracy(target, is_real)
-    assert on_gpu == pytest.approx(on_cpu, abs=0.005)
-    assert on_cpu > (0.95 if is_real else 0.2), "it learns at all"
+    on_cpu, on_gpu = learned("llvm_cpu", is_real), learned(target, is_real)
+    assert on_gpu[1] == pytest.approx(on_cpu[1], abs=0.005)
+    if is_real:
+        assert on_cpu[1] > 0.95, "it learns at all"
+    else:
+        assert on_gpu[0] == pytest.approx(on_cpu[0], rel=1e-4)
 
 
 REHEARSED = {
