@@ -6,7 +6,7 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python
 CODE   := graphc frontend backends tests examples benchmarks
 
-.PHONY: demo test test-slow test-gpu test-keras test-machine test-aarch64 check format bench bench-all clean
+.PHONY: demo test test-slow test-gpu test-keras test-machine test-aarch64 check format bench bench-all bench-gpu clean
 
 demo: $(VENV)/demo.stamp
 	$(RUN) -m graphc demo --out out
@@ -17,8 +17,10 @@ test: $(VENV)/dev.stamp
 test-slow: $(VENV)/dev.stamp
 	$(RUN) -m pytest -m slow
 
+# GPU=triton_interpret rehearses these tests where there is no GPU.
+GPU ?= triton_gpu
 test-gpu: $(VENV)/dev.stamp
-	$(RUN) -m pytest -m gpu
+	$(RUN) -m pytest -m gpu --gpu-target $(GPU) tests/triton_gpu/on_gpu
 
 # KERAS_PYTHON: the Python of an environment that has Keras.
 test-keras: $(VENV)/dev.stamp
@@ -46,6 +48,9 @@ format: $(VENV)/dev.stamp
 OTHERS := $(if $(PEERS),--environments $(PEERS))
 bench: $(VENV)/dev.stamp
 	$(RUN) -m benchmarks $(OTHERS) $(BENCH)
+
+bench-gpu: $(VENV)/dev.stamp
+	$(RUN) -m benchmarks.gpu $(OTHERS) $(BENCH)
 
 bench-all: bench
 	$(RUN) -m benchmarks.first_step $(OTHERS)

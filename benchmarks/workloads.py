@@ -6,13 +6,14 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from graphc import compiler
+from graphc import compiler, dtypes
 from graphc.compiler import Function
 from graphc.diff.reverse import grad
+from graphc.dtypes import DType
 from graphc.frontend import losses, optimizers, seeds
 from graphc.frontend.effects import collecting_effects
 from graphc.ir.node import Tensor
-from graphc.ops import control, elementwise, leaf, movement, nn, reduce
+from graphc.ops import control, convert, elementwise, leaf, movement, nn, reduce
 from graphc.ops.matmul import matmul
 from graphc.ops.variable import Variable, variable
 
@@ -22,10 +23,15 @@ __all__ = ["WORKLOADS", "GraphBuilder", "Workload", "inference", "training", "tr
 
 
 class GraphBuilder:
-    """If not `training`, batch normalisation uses the moments it has and dropout does nothing."""
+    """If not `training`, batch normalisation uses the moments it has and dropout does nothing.
 
-    def __init__(self, training: bool, seed: int | None = 0) -> None:
-        self.training = training
+    Convolutions and dense layers compute in `compute`; weights and moments are float32.
+    """
+
+    def __init__(
+        self, training: bool, seed: int | None = 0, compute: DType = dtypes.float32
+    ) -> None:
+        self.training, self.compute = training, compute
         self.given = Weights(lambda array: variable(array, name="weight"), seed)
         self.updates: dict[Variable, Tensor] = {}
         self.keys = seeds.SeedGenerator(1)
@@ -39,8 +45,12 @@ class GraphBuilder:
         self, x: Tensor, filters: int, size: int, stride: int = 1, pad: int = 0, bias: bool = True
     ) -> Tensor:
         kernel = self.given.normal((size, size, int(x.shape[-1]), filters))
-        y = nn.conv2d(x, kernel, strides=stride, padding=((pad, pad), (pad, pad)))
-        return y + self.given.constant(filters, 0.0) if bias else y
+        pads = ((pad, pad), (pad, pad))
+        y = nn.conv2d(self._read(x), self._read(kernel), strides=stride, padding=pads)
+        return y + self._read(self.given.constant(filters, 0.0)) if bias else y
+
+    def _read(self, x: Tensor) -> Tensor:
+        return convert.cast(x, self.compute)
 
     def norm(self, x: Tensor, momentum: float = 0.9) -> Tensor:
         channels = int(x.shape[-1])
@@ -51,15 +61,14 @@ class GraphBuilder:
         ]
         if not self.training:
             return nn.batch_norm_inference(x, *moments, gamma, beta)
-        y, mean, spread = nn.batch_norm(x, gamma, beta)
+        y, mean, spread = nn.batch_norm(convert.cast(x, dtypes.float32), gamma, beta)
         for old, new in zip(moments, (mean, spread), strict=True):
             self.updates[old] = old * momentum + new * (1 - momentum)
-        return y
+        return self._read(y)
 
     def dense(self, x: Tensor, units: int) -> Tensor:
-        return matmul(x, self.given.normal((int(x.shape[-1]), units))) + self.given.constant(
-            units, 0.0
-        )
+        kernel = self._read(self.given.normal((int(x.shape[-1]), units)))
+        return matmul(self._read(x), kernel) + self._read(self.given.constant(units, 0.0))
 
     def lstm(self, x: Tensor, units: int) -> Tensor:
         outer = self.dense(x, 4 * units)
@@ -100,14 +109,14 @@ class GraphBuilder:
 
 
 def training_graph(
-    w: Workload, seed: int | None = 0
+    w: Workload, seed: int | None = 0, compute: DType = dtypes.float32
 ) -> tuple[list[Tensor], Tensor, dict[Variable, Tensor]]:
     """Inputs (examples and labels), loss, and what all variables become, for any batch size."""
     x = leaf.placeholder((None, *w.shape), name="x")
     labels = leaf.placeholder((None,), "int32", name="labels")
-    builder = GraphBuilder(True, seed)
+    builder = GraphBuilder(True, seed, compute)
     with collecting_effects() as effects:
-        logits = w.network(builder, x)
+        logits = convert.cast(w.network(builder, x), dtypes.float32)
     loss = losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
     optimizer = optimizers.Adam(1e-3) if w.optimizer == "adam" else optimizers.SGD(1e-2, 0.9)
     gradients = grad(loss, builder.weights)

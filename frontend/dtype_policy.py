@@ -3,6 +3,9 @@
 `mixed_bfloat16` computes in bfloat16 with weights, sums of products and losses in float32; a CPU
 with AVX512-BF16 does products twice as fast so. Sums are as exact as in float32, and gradients need
 no scale, for bfloat16 has the range of float32.
+
+`mixed_float16` does the same in float16, whose range is small: 6e-8 to 65504. `compile` puts a loss
+scale around the optimizer of such a model, which grows and shrinks by itself.
 """
 
 from __future__ import annotations
@@ -20,26 +23,43 @@ from graphc.ops.variable import Variable
 
 from .config import floatx
 
-MIXED = {"mixed_bfloat16": dtypes.bfloat16}
+MIXED = {"mixed_float16": dtypes.float16, "mixed_bfloat16": dtypes.bfloat16}
 
 
 @dataclass(frozen=True, slots=True)
 class DTypePolicy:
     """What a layer computes in, and what its weights are.
 
-    >>> policy = policy_of("mixed_bfloat16")
+    The name is that of one dtype for everything, or one of `MIXED`.
+
+    >>> policy = DTypePolicy("mixed_bfloat16")
     >>> policy.compute_dtype.name, policy.variable_dtype.name
     ('bfloat16', 'float32')
     """
 
     name: str
-    compute_dtype: DType
-    variable_dtype: DType
+
+    def __post_init__(self) -> None:
+        if self.name.startswith("mixed_") and self.name not in MIXED:
+            raise ArgumentError(
+                "no such dtype policy", received=self.name, expected=", ".join(MIXED)
+            )
+        as_dtype(MIXED.get(self.name, self.name))
+
+    @property
+    def compute_dtype(self) -> DType:
+        """What the layer computes in."""
+        return as_dtype(MIXED.get(self.name, self.name))
+
+    @property
+    def variable_dtype(self) -> DType:
+        """What its weights are."""
+        return dtypes.float32 if self.is_mixed else self.compute_dtype
 
     @property
     def is_mixed(self) -> bool:
         """Whether the two differ."""
-        return self.compute_dtype is not self.variable_dtype
+        return self.name in MIXED
 
 
 PolicyLike = DTypePolicy | DTypeLike
@@ -57,12 +77,7 @@ def policy_of(given: PolicyLike | None = None) -> DTypePolicy:
         return dtype_policy()
     if isinstance(given, DTypePolicy):
         return given
-    if isinstance(given, str) and given in MIXED:
-        return DTypePolicy(given, MIXED[given], dtypes.float32)
-    if isinstance(given, str) and given.startswith("mixed_"):
-        raise ArgumentError("no such dtype policy", received=given, expected=", ".join(MIXED))
-    kind = as_dtype(given)
-    return DTypePolicy(kind.name, kind, kind)
+    return DTypePolicy(given if isinstance(given, str) else as_dtype(given).name)
 
 
 def dtype_policy() -> DTypePolicy:

@@ -21,7 +21,7 @@ class GraphcError(Exception):
         fix: str | None = None,
         source: Source | None = None,
     ) -> None:
-        self.problem = problem
+        self.problem, self.received = problem, received
         self.source = source or user_source()
         rows = (("received", received), ("expected", expected), ("to fix", fix))
         lines = [problem, *(f"  {label}: {text}" for label, text in rows if text is not None)]

@@ -37,7 +37,7 @@ class Nodes:
     def evaluate(
         self, inputs: Sequence[np.ndarray], node: Node, deciding: tuple[object, ...] = ()
     ) -> list[np.ndarray]:
-        """One node on given values, all sizes known. `deciding` is what else the code depends on."""
+        """One node on given values, all sizes known. The code also depends on `deciding`."""
         types = tuple(t.type for t in node.inputs)
         attrs = tuple((name, attr_key(value)) for name, value in node.attrs.items())
         key = (node.op, attrs, types, deciding)

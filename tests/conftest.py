@@ -8,3 +8,9 @@ import signal
 # the tests of interrupts send it to processes of their own.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--gpu-target", default="triton_gpu", help="triton_interpret: rehearse make test-gpu"
+    )

@@ -139,9 +139,9 @@ class Actions:
         length, stacked = self.value(step.length), _rows(step)
         spares = self.spares.of[step]
         here = [self.places[s] for s in step.init]
-        for i, rows in step.before:
+        for i, stack in step.before:
             if length:
-                first = self._row(rows, self._turn(step, 0, length))
+                first = self._row(stack, self._turn(step, 0, length))
                 self._move(first, here[i], step.final[i])
                 here[i] = first
         parameters, results = _by_index(step.body, "parameter"), _by_index(step.body, "result")
@@ -153,8 +153,8 @@ class Actions:
             made = [*there, *(self._row(y, turn) for y in step.ys)]
             self._region(step.body, parameters, given, results, made)
             here = there
-        for address, final in zip(here, step.final, strict=True):
-            self._move(self.places[final], address, final)
+        for address, last in zip(here, step.final, strict=True):
+            self._move(self.places[last], address, last)
 
     def _written(
         self, step: ScanStep, i: int, n: int, length: int,
@@ -208,8 +208,8 @@ class Actions:
             there = [pair[turn % 2] for pair in pairs]
             self._region(step.body, parameters, [*here, *captured], results, there)
             here, turn = there, turn + 1
-        for address, final in zip(here, step.final, strict=True):
-            self._move(self.places[final], address, final)
+        for address, last in zip(here, step.final, strict=True):
+            self._move(self.places[last], address, last)
 
     def _cond(self, step: CondStep) -> None:
         body = step.then_body if self._truth(self.places[step.predicate]) else step.else_body

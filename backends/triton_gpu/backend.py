@@ -7,6 +7,8 @@ from typing import final
 
 import numpy as np
 
+from graphc import knobs
+from graphc.debug.stages import watch
 from graphc.ir.node import Node
 from graphc.program import Program
 from graphc.schedule.schedule import make_plan
@@ -15,9 +17,12 @@ from graphc.single import Nodes
 from .device import Device
 from .grain import GRAIN
 from .interpret.device import InterpretDevice
+from .kernels import usual
+from .listing import listings
 from .run.cuda import cuda_device
 from .run.residents import Residents
 from .runner import Runner
+from .tuning import Tuner
 
 
 class AbstractBackend:
@@ -27,6 +32,7 @@ class AbstractBackend:
         self._make = make
         self._device: Device | None = None
         self._residents: Residents | None = None
+        self._measured: Tuner | None = None
         self._nodes = Nodes(self.compile)
 
     @property
@@ -41,6 +47,12 @@ class AbstractBackend:
         return self._device
 
     @property
+    def _tuner(self) -> Tuner:
+        if self._measured is None:
+            self._measured = Tuner(self.device)
+        return self._measured
+
+    @property
     def residents(self) -> Residents:
         """The copies of variables on the device."""
         if self._residents is None:
@@ -53,8 +65,14 @@ class AbstractBackend:
         Raises:
             CompileError: a kernel cannot be compiled, a defect of the code generator.
         """
-        plan = make_plan(program, grain=GRAIN)
-        return Runner(plan, program.variables, self.device, self.residents)
+        stages = watch(program.name)
+        plan = make_plan(program, stages.rewritten if stages else None, grain=GRAIN)
+        tile_of = self._tuner.tile if knobs.current().tune else usual
+        made = Runner(plan, program.variables, self.device, self.residents, tile_of)
+        if stages is not None:
+            stages.planned(plan)
+            stages.generated(plan, listings(made.forms))
+        return made
 
     def evaluate_node(self, inputs: Sequence[np.ndarray], node: Node) -> list[np.ndarray]:
         """One node on given values, all sizes known."""

@@ -57,8 +57,14 @@ class Device(Protocol):
         ...
 
     def record(self, run: Callable[[], None]) -> Callable[[], None]:
-        """What `run` asks for, to be done as often as the answer is called, at less cost. Nothing is
-        done before that."""
+        """What `run` asks for, to be done as often as the answer is called, at less cost.
+
+        Nothing is done before that.
+        """
+        ...
+
+    def seconds(self, run: Callable[[], None]) -> float:
+        """How long the device takes for what `run` asks for."""
         ...
 
     def wait(self) -> None:

@@ -23,6 +23,7 @@ from graphc.schedule.plan import CumulativeStep, KernelStep, Plan, SortStep, Ste
 from .launch import Emitted, Launch
 from .source import ordered, ordered_sort
 from .source.contract import emit_contraction
+from .source.contract_tile import ProductTile
 from .source.map import emit_map
 from .source.scatter import emit_scatter
 
@@ -63,9 +64,18 @@ class Form:
         return self.wide if large else self.calls
 
 
-def forms_of(plan: Plan) -> dict[Step, Form]:
+TileOf = Callable[[Kernel], ProductTile | None]
+"""The tile of a contraction; None for the one that its shape asks for."""
+
+
+def usual(_kernel: Kernel) -> None:
+    """Nothing is measured."""
+
+
+def forms_of(plan: Plan, tile_of: TileOf = usual) -> dict[Step, Form]:
     """The forms of all steps of a plan and its regions that run kernels."""
-    return {step: form for step in all_steps(plan) if (form := form_of(step)) is not None}
+    found = ((step, form_of(step, tile_of)) for step in all_steps(plan))
+    return {step: form for step, form in found if form is not None}
 
 
 def all_steps(plan: Plan) -> Iterable[Step]:
@@ -81,11 +91,11 @@ def inner_steps(step: Step) -> Iterable[Step]:
         yield from all_steps(region)
 
 
-def form_of(step: Step) -> Form | None:
+def form_of(step: Step, tile_of: TileOf = usual) -> Form | None:
     """The form of a step; None if the runner does it itself."""
     match step:
         case KernelStep():
-            return _kernel(step)
+            return _kernel(step, tile_of)
         case SortStep():
             return _sort(step)
         case CumulativeStep():
@@ -94,38 +104,39 @@ def form_of(step: Step) -> Form | None:
             return None
 
 
-_emitted: dict[tuple[str, bool, str], Emitted] = {}
+_emitted: dict[tuple[str, bool, str, ProductTile | None], Emitted] = {}
 MOST = 4096
 """How many kernels are remembered."""
 
 
-def emitted(kernel: Kernel, wide: bool = False) -> Emitted:
+def emitted(kernel: Kernel, wide: bool = False, tile: ProductTile | None = None) -> Emitted:
     """The launches of a canonical kernel."""
-    key = show(kernel), wide, knobs.current().matmul_precision
+    key = show(kernel), wide, knobs.current().matmul_precision, tile
     if key not in _emitted:
         if len(_emitted) >= MOST:
             _emitted.clear()
-        _emitted[key] = emit(kernel, wide)
+        _emitted[key] = emit(kernel, wide, tile)
     return _emitted[key]
 
 
-def emit(kernel: Kernel, wide: bool = False) -> Emitted:
+def emit(kernel: Kernel, wide: bool = False, tile: ProductTile | None = None) -> Emitted:
     """The generator of scatters, of contractions, or of maps, by what the kernel is."""
     if any(s.combine for s in settled(kernel).stores) or any(map(is_keyed, kernel.stores)):
         return emit_scatter(kernel, wide)
-    return emit_contraction(kernel, wide) or emit_map(kernel, wide)
+    return emit_contraction(kernel, wide, tile) or emit_map(kernel, wide)
 
 
-def _kernel(step: KernelStep) -> Form:
+def _kernel(step: KernelStep, tile_of: TileOf) -> Form:
     common = canonical(step.kernel)
+    tile = tile_of(common.kernel)
     storages = {f"b{i}": step.bound[name] for i, name in enumerate(common.buffers)}
     meaning: dict[str, Size] = {f"s{i:02}": named(n) for i, n in enumerate(common.sizes)}
     elements = tuple(product(b.shape) for b in buffers_of(step.kernel))
     large = any(isinstance(n, int) and n >= MOST_NARROW for n in elements)
     unaligned = frozenset(n for n, s in storages.items() if not is_aligned(s))
-    narrow = _aligned(emitted(common.kernel, wide=large), unaligned)
+    narrow = _aligned(emitted(common.kernel, large, tile), unaligned)
     may_grow = any(names_of(n) for n in elements)
-    wide = _aligned(emitted(common.kernel, wide=True), unaligned) if may_grow else narrow
+    wide = _aligned(emitted(common.kernel, True, tile), unaligned) if may_grow else narrow
     scratch = {n: _scratch(n, d, substitute(size, meaning)) for n, d, size in narrow.scratch}
     known = storages | scratch
     calls, wider = (

@@ -27,7 +27,7 @@ from graphc.target import Memory as Needs
 from .actions import Actions, Spares, waits
 from .device import Device, Memory
 from .epoch import Epoch
-from .kernels import Form, all_steps, forms_of, inner_steps
+from .kernels import Form, TileOf, all_steps, forms_of, inner_steps, usual
 from .run.residents import Residents
 
 KNOWN_SIZES = 64
@@ -73,11 +73,12 @@ class Runner:
     """What `graphc.target.Executable` asks for. Calls from several threads take turns."""
 
     def __init__(
-        self, plan: Plan, variables: Sequence[Variable], device: Device, residents: Residents
-    ) -> None:
+        self, plan: Plan, variables: Sequence[Variable], device: Device, residents: Residents,
+        tile_of: TileOf = usual,
+    ) -> None:  # fmt: skip
         self.plan, self.device, self.variables = plan, device, tuple(variables)
         steps = list(all_steps(plan))
-        self.forms: dict[Step, Form] = forms_of(plan)
+        self.forms: dict[Step, Form] = forms_of(plan, tile_of)
         self.spares = Spares.needed(steps)
         launches = {c.launch: None for f in self.forms.values() for c in (*f.calls, *f.wide)}
         self.ready = dict(zip(launches, device.prepare(list(launches)), strict=True))

@@ -13,7 +13,7 @@ from benchmarks.networks import Weights, Workload
 
 State = tuple[list[Array], list[Array], list[Array], list[Array], Array, Array]
 """weights, moments of batch normalisation, two moments of the gradient, step, random key"""
-_LAYOUT = ("NHWC", "HWIO", "NHWC")
+LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 class JaxBuilder:
@@ -30,8 +30,13 @@ class JaxBuilder:
     ) -> Array:
         kernel = self.weights.normal((size, size, x.shape[3], filters))
         pads = ((pad, pad), (pad, pad))
-        y = lax.conv_general_dilated(x, kernel, (stride, stride), pads, dimension_numbers=_LAYOUT)
-        return y + self.weights.constant(filters, 0.0) if bias else y
+        kernel = self.read(kernel)
+        y = lax.conv_general_dilated(x, kernel, (stride, stride), pads, dimension_numbers=LAYOUT)
+        return y + self.read(self.weights.constant(filters, 0.0)) if bias else y
+
+    def read(self, weight: Array) -> Array:
+        """A weight as convolutions and products read it."""
+        return weight
 
     def norm(self, x: Array) -> Array:
         channels = x.shape[3]
@@ -46,7 +51,8 @@ class JaxBuilder:
         return x * factor + (beta - mean * factor)
 
     def dense(self, x: Array, units: int) -> Array:
-        return x @ self.weights.normal((x.shape[1], units)) + self.weights.constant(units, 0.0)
+        kernel = self.read(self.weights.normal((x.shape[1], units)))
+        return x @ kernel + self.read(self.weights.constant(units, 0.0))
 
     def lstm(self, x: Array, units: int) -> Array:
         outer = self.weights.normal((x.shape[2], 4 * units))
@@ -126,10 +132,14 @@ def _sgd(
 class Jax:
     """A call is one jitted function, waited for."""
 
-    def __init__(self) -> None:
+    def __init__(self, builder: type[JaxBuilder] = JaxBuilder) -> None:
         self.versions = {"jax": jax.__version__}
+        self.builder = builder
 
-    def training(self, w: Workload, x: np.ndarray, labels: np.ndarray) -> Callable[[], object]:
+    def training(
+        self, w: Workload, x: np.ndarray, labels: np.ndarray, waits: bool = True
+    ) -> Callable[..., Array]:
+        """A step, of these examples unless it is given others."""
         update = _adam if w.optimizer == "adam" else _sgd
 
         def train(state: State, x: Array, labels: Array) -> tuple[State, Array]:
@@ -137,9 +147,9 @@ class Jax:
             key, used = jax.random.split(key)
 
             def loss(weights: list[Array]) -> tuple[Array, list[Array]]:
-                builder = JaxBuilder(True, used)
+                builder = self.builder(True, used)
                 logits = _pass(w, builder, (weights, moments, m, v, step, key), x)
-                rows = jax.nn.log_softmax(logits)
+                rows = jax.nn.log_softmax(logits.astype(jnp.float32))
                 return -jnp.take_along_axis(rows, labels[:, None], 1).mean(), builder.moments
 
             (value, moments), grads = jax.value_and_grad(loss, has_aux=True)(weights)
@@ -150,16 +160,15 @@ class Jax:
         state = [_start(w, x)]
         images, answers = jnp.asarray(x), jnp.asarray(labels)
 
-        def step() -> Array:
-            state[0], loss = compiled(state[0], images, answers)
-            jax.block_until_ready(state[0])
-            return loss
+        def step(x: Array = images, labels: Array = answers) -> Array:
+            state[0], loss = compiled(state[0], x, labels)
+            return jax.block_until_ready((state[0], loss))[1] if waits else loss
 
         return step
 
     def inference(self, w: Workload, x: np.ndarray) -> Callable[[], object]:
         state, images = _start(w, x), jnp.asarray(x)
-        compiled = jax.jit(lambda state, x: _pass(w, JaxBuilder(False), state, x))
+        compiled = jax.jit(lambda state, x: _pass(w, self.builder(False), state, x))
         return lambda: compiled(state, images).block_until_ready()
 
 

@@ -19,10 +19,10 @@ def _to_oihw(kernel: np.ndarray) -> np.ndarray:
 class TorchBuilder:
     """Pictures are (batch, channels, height, width), in the memory format of the weights."""
 
-    def __init__(self, form: torch.memory_format) -> None:
-        self.training, self.form = False, form
+    def __init__(self, form: torch.memory_format, device: str = "cpu") -> None:
+        self.training, self.form, self.device = False, form, device
         self.weights = Weights(self._parameter)
-        self.moments = Weights(torch.from_numpy)
+        self.moments = Weights(lambda array: torch.from_numpy(array).to(device))
         self.modules: list[nn.LSTM] = []
         self.picture: tuple[int, ...] = ()
 
@@ -33,7 +33,7 @@ class TorchBuilder:
         return w.network(self, x)
 
     def _parameter(self, array: np.ndarray) -> Tensor:
-        t = torch.from_numpy(array)
+        t = torch.from_numpy(array).to(self.device)
         return t.contiguous(memory_format=self.form) if t.dim() == 4 else t
 
     def conv(
@@ -65,7 +65,7 @@ class TorchBuilder:
         outer = self.weights.normal((x.shape[2], 4 * units), np.transpose)
         row = self.weights.constant(4 * units, 0.0)
         inner = self.weights.normal((units, 4 * units), np.transpose)
-        state = torch.zeros(1, x.shape[0], units)
+        state = torch.zeros(1, x.shape[0], units, device=x.device)
         flat = [outer, inner, row, self.moments.constant(4 * units, 0.0)]
         y, *_ = torch.lstm(x, (state, state), flat, True, 1, 0.0, self.training, False, True)
         return y[:, -1]

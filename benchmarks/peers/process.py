@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from . import PEERS
@@ -23,18 +23,23 @@ Reply = dict[str, object]
 
 
 class Process:
-    """A peer in its own interpreter. Errors, deaths and silence are replies with an "error"."""
+    """A peer in its own interpreter, which runs `worker.py` or another module.
+
+    Errors, deaths and silence are replies with an "error".
+    """
 
     def __init__(
-        self, name: str, python: str, threads: int, more: Mapping[str, str] | None = None
-    ) -> None:
+        self, name: str, python: str, threads: int, more: Mapping[str, str] | None = None,
+        command: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         settings = dict.fromkeys(_THREADS, str(threads))
         environment = os.environ | settings | PEERS[name].environment | dict(more or {})
+        words = command or ("benchmarks.peers.worker", name, str(threads))
         self.name = name
         self.started = time.perf_counter()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
-            [python, "-m", "benchmarks.peers.worker", name, str(threads)],
+            [python, "-m", *words],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
             cwd=ROOT, env=environment, bufsize=0,
         )  # fmt: skip

@@ -20,7 +20,7 @@ import statistics
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -107,15 +107,10 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
-def main() -> None:
-    die_with_parent()
-    name, threads = sys.argv[1], int(sys.argv[2])
+def answer_commands(commands: Mapping[str, Callable[..., Message]]) -> None:
+    """Until the other side is gone. What frameworks print is no answer: it goes to stderr."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what frameworks print is no answer
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-    worker = Worker(name, threads)
-    commands = {"prepare": worker.prepare, "time": worker.time, "memory": worker.memory}
+    os.dup2(2, 1)
     for line in sys.stdin:
         message = json.loads(line)
         try:
@@ -124,6 +119,15 @@ def main() -> None:
             traceback.print_exc()
             reply = {"error": f"{type(error).__name__}: {error}".strip().splitlines()[0][:200]}
         print(json.dumps(reply), file=answers, flush=True)
+
+
+def main() -> None:
+    die_with_parent()
+    name, threads = sys.argv[1], int(sys.argv[2])
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    worker = Worker(name, threads)
+    answer_commands({"prepare": worker.prepare, "time": worker.time, "memory": worker.memory})
 
 
 if __name__ == "__main__":

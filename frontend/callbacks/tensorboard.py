@@ -39,7 +39,9 @@ class TensorBoard(Callback):
     | tables of Embedding layers               | Projector            | `embeddings_freq` epochs |
 
     `update_freq` is "epoch", "batch" or a number. With `write_steps_per_second` the speed is among
-    the numbers of an epoch. `profile_batch` is accepted, and nothing is profiled.
+    the numbers. `embeddings_metadata` are the labels of the rows of a table, as a list or a text
+    file with one in each line, or a dict of them by layer. `profile_batch` is accepted, and nothing
+    is profiled.
     """
 
     def __init__(
@@ -86,7 +88,10 @@ class TensorBoard(Callback):
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         if self._counter.is_due(batch):
-            self._scalars("train", "batch_", logs or {}, self._steps)
+            numbers = dict(logs or {})
+            if self.write_steps_per_second:
+                numbers["steps_per_second"] = self._speed()
+            self._scalars("train", "batch_", numbers, self._steps)
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         self._inside, self._training = self._training, False
@@ -103,8 +108,7 @@ class TensorBoard(Callback):
         numbers = dict(logs or {})
         numbers["learning_rate"] = float(optimizer_of(self).learning_rate.numpy())
         if self.write_steps_per_second:
-            spent = time.perf_counter() - self._begin
-            numbers["steps_per_second"] = (self._steps - self._steps_before) / spent
+            numbers["steps_per_second"] = self._speed()
         trained = {n: v for n, v in numbers.items() if not n.startswith("val_")}
         tested = {n[4:]: v for n, v in numbers.items() if n.startswith("val_")}
         self._scalars("train", "epoch_", trained, epoch)
@@ -113,6 +117,10 @@ class TensorBoard(Callback):
             self._weights(epoch)
         if self.embeddings_freq and epoch % self.embeddings_freq == 0:
             self._embeddings(epoch)
+
+    def _speed(self) -> float:
+        """Steps per second of this epoch so far."""
+        return (self._steps - self._steps_before) / (time.perf_counter() - self._begin)
 
     # ------------------------------------------------------------------------ writing
 
@@ -126,8 +134,9 @@ class TensorBoard(Callback):
     def _weights(self, epoch: int) -> None:
         writer = self._writer("train")
         for name, values in self._named_weights():
-            if values.size:
-                writer.add_histogram(f"{name}/histogram", values, epoch)
+            # Training that diverged has weights that are no numbers.
+            if (finite := values[np.isfinite(values)]).size:
+                writer.add_histogram(f"{name}/histogram", finite, epoch)
             if self.write_images and (picture := as_picture(values)) is not None:
                 writer.add_image(f"{name}/image", picture, epoch, dataformats="HW")
         writer.flush()
@@ -136,10 +145,16 @@ class TensorBoard(Callback):
         for layer in self.model.layers:
             if isinstance(layer, Embedding):
                 given = self.embeddings_metadata
-                labels = given.get(layer.name) if isinstance(given, dict) else given
+                labels = _labels(given.get(layer.name) if isinstance(given, dict) else given)
                 table = layer.get_weights()[0]
+                if labels is not None and len(labels) != len(table):
+                    raise ArgumentError(
+                        f"embeddings_metadata has one label for each row of {layer.name}",
+                        received=f"{len(labels)} labels",
+                        expected=len(table),
+                    )
                 self._writer("train").add_embedding(
-                    table, cast("list[str] | None", labels), global_step=epoch, tag=layer.name
+                    table, labels, global_step=epoch, tag=layer.name
                 )
 
     def _named_weights(self) -> Iterator[tuple[str, np.ndarray]]:
@@ -174,6 +189,18 @@ def as_picture(weights: np.ndarray) -> np.ndarray | None:
         flat = weights.reshape(-1, weights.shape[-1])
     low, high = flat.min(), flat.max()
     return ((flat - low) / max(high - low, 1e-12)).astype(np.float32)
+
+
+def _labels(given: object) -> list[str] | None:
+    """Labels of the rows of a table: a list of them, or a text file with one in each line."""
+    if isinstance(given, str | Path):
+        try:
+            return Path(given).read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise ArgumentError(
+                "embeddings_metadata names a file that cannot be read", received=str(error)
+            ) from error
+    return cast("list[str] | None", given)
 
 
 def _add_graph(writer: SummaryWriter, nodes: Sequence[GraphNode]) -> None:

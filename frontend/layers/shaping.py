@@ -56,7 +56,8 @@ class InputLayer(Layer):
     ) -> None:  # fmt: skip
         if sparse or ragged:
             raise ArgumentError("inputs are dense tensors", received="sparse=True or ragged=True")
-        whole = _whole(shape or input_shape, batch_size, batch_shape, input_tensor)
+        own = input_shape if shape is None else shape
+        whole = _whole(own, batch_size, batch_shape, input_tensor)
         kind = as_dtype(dtype or (floatx() if input_tensor is None else input_tensor.dtype))
         super().__init__(dtype=kind, name=name)
         if input_tensor is not None:

@@ -20,6 +20,7 @@ from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree
 
 from .model import Model
+from .wiring import with_axes_of
 
 
 @final
@@ -94,6 +95,8 @@ class Sequential(Model):
             self.build((None, *build_shape(tensors.shape)[1:]))
 
     def call(self, inputs: Tree[Tensor]) -> Tensor:
+        if self.chain and isinstance(inputs, Tensor):
+            inputs = with_axes_of(self.chain[0], inputs)
         for layer in self.stack:
             inputs = layer(inputs)
         return cast(Tensor, inputs)

@@ -19,7 +19,7 @@ from graphc.ir.graph import Graph, graph, rewrite, substitute
 from graphc.ir.mode import build
 from graphc.ir.node import Node, Tensor
 from graphc.ir.tree import Tree, leaves, like
-from graphc.ops import convert
+from graphc.ops import convert, movement
 from graphc.ops.leaf import placeholder, placeholder_op
 from graphc.passes.unify_sizes import with_sizes
 
@@ -70,7 +70,7 @@ class Wiring:
                 received=len(flat),
                 expected=len(begin),
             )
-        known: Known = {a: _in_dtype_of(a, b) for a, b in zip(begin, flat)}
+        known: Known = {a: _in_dtype_of(a, with_axes_of(a, b)) for a, b in zip(begin, flat)}
         sizes = dict(pair for a, b in known.items() for pair in sizes_between(a, b))
         for step in self.steps:
             met(step.call.layer, step.run(known, sizes))
@@ -192,6 +192,15 @@ def _reached(tensors: Iterable[Tensor], stops: set[Tensor]) -> list[Tensor]:
 def rebuilt(node: Node, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
     """In eager mode what is built again is computed."""
     return None if "leaf" in node.op.traits else build(node.op, inputs, node.attrs)
+
+
+def with_axes_of(declared: Tensor, given: Tensor) -> Tensor:
+    """A value with the number of axes that its input declares: columns are rows of one number."""
+    if given.ndim == declared.ndim + 1 and given.shape[-1] == 1:
+        return movement.squeeze(given, -1)
+    if given.ndim == declared.ndim - 1 and declared.shape[-1] == 1:
+        return movement.expand_dims(given, -1)
+    return given
 
 
 def _in_dtype_of(declared: Tensor, given: Tensor) -> Tensor:

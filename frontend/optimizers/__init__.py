@@ -14,7 +14,7 @@ from .adamax import Adamax
 from .ftrl import Ftrl
 from .lamb import Lamb
 from .lion import Lion
-from .loss_scale import LossScaleOptimizer
+from .loss_scale import LossScaleOptimizer, with_loss_scale
 from .nadam import Nadam
 from .optimizer import Optimizer
 from .rmsprop import RMSprop
@@ -65,4 +65,5 @@ __all__ = [
     "get",
     "schedules",
     "serialize",
+    "with_loss_scale",
 ]

@@ -121,6 +121,13 @@ class LossScaleOptimizer(Optimizer):
         return cls(found, **options)  # pyright: ignore[reportArgumentType]
 
 
+def with_loss_scale(optimizer: Optimizer | None) -> Optimizer | None:
+    """An optimizer behind a loss scale; one that has it already, and None, as they are."""
+    if optimizer is None or isinstance(optimizer, LossScaleOptimizer):
+        return optimizer
+    return LossScaleOptimizer(optimizer)
+
+
 def all_finite(gradients: Iterable[Tensor]) -> Tensor:
     """Whether no element is infinite or NaN, as a bool scalar."""
     result = convert.as_tensor(True)

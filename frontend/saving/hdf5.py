@@ -1,7 +1,7 @@
 """HDF5 files as arrays and texts by path, for Keras's formats; h5py is loaded on first use.
 
 A reader follows no links out of the file, and compares every size with the bytes that are stored
-before it allocates.
+before it allocates. Files of other programs are read by `hdf5_apart.py`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import h5py
 
 Attribute = str | Sequence[str]
-# The first bytes of files of ours: HDF5 leaves them to its users. The checksum of all bytes after
-# them is looked at first, for HDF5 itself may hang or crash over damaged files.
+# The first bytes of files of ours: HDF5 leaves them to its users. They have the checksum of all
+# bytes after them.
 _MARK, _BLOCK = b"graphc crc32 ", 512
 # Attributes of HDF5 are at most 64 KiB; longer lists are split, as Keras splits them.
 _LONGEST = 64000
@@ -50,7 +50,7 @@ def encode(content: Content) -> bytes:
     Raises:
         MissingExtraError: h5py is not installed.
     """
-    h5, target = _h5py(), io.BytesIO()
+    h5, target = library(), io.BytesIO()
     with h5.File(target, "w", userblock_size=_BLOCK) as file:
         for path, attributes in content.attributes.items():
             group = file.require_group(path or "/")
@@ -71,13 +71,24 @@ def decode(data: bytes, path: Path) -> Content:
         DataError: a damaged file, or one that is not to be trusted.
         MissingExtraError: h5py is not installed.
     """
-    h5, content = _h5py(), Content()
-    said = data[len(_MARK) : _BLOCK].rstrip(b"\0")
-    if data.startswith(_MARK) and said != str(zlib.crc32(data[_BLOCK:])).encode():
-        raise damaged(path, "the content does not fit its checksum")
+    h5, content = library(), Content()
     with damage_of(path), h5.File(io.BytesIO(data), "r") as file:
         _walk(file, "", content, path, _DEEPEST)
     return content
+
+
+def is_sealed(data: bytes, path: Path) -> bool:
+    """Whether the file carries its checksum.
+
+    Raises:
+        DataError: the checksum does not fit.
+    """
+    if not data.startswith(_MARK):
+        return False
+    said = data[len(_MARK) : _BLOCK].rstrip(b"\0")
+    if said != str(zlib.crc32(data[_BLOCK:])).encode():
+        raise damaged(path, "the content does not fit its checksum")
+    return True
 
 
 def listed(attributes: Mapping[str, Attribute], name: str) -> list[str]:
@@ -107,7 +118,7 @@ def _write_attribute(group: h5py.Group, name: str, value: Attribute) -> None:
 
 
 def _walk(group: h5py.Group, place: str, content: Content, path: Path, deep: int) -> None:
-    h5 = _h5py()
+    h5 = library()
     content.attributes[place] = dict(_attributes(group))
     if not deep:
         raise damaged(path, f"its groups are nested too deeply at {place}")
@@ -149,7 +160,12 @@ def _array(dataset: h5py.Dataset, place: str, path: Path) -> np.ndarray:
     return np.asarray(dataset[()])
 
 
-def _h5py() -> ModuleType:
+def library() -> ModuleType:
+    """h5py.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     try:
         import h5py
     except ImportError:

@@ -11,6 +11,7 @@ from typing import cast
 
 from graphc.errors import NotSupportedError
 
+from .keras_between import with_operations
 from .objects import TABLES, Json, is_description
 
 Table = dict[str, Json]
@@ -114,10 +115,9 @@ def to_keras(value: Json, name: str = "") -> Json:
     if not isinstance(value, Mapping):
         return value
     if "operations" in value and "input_layers" in value:
-        raise NotSupportedError(
-            "operations between layers are not written in Keras's formats",
-            fix="use layers for them, such as Add, Multiply and Rescaling, or save as .graphc",
-        )
+        value = with_operations(value)
+    if str(value.get("module")).startswith("keras."):
+        return value
     if not is_description(value) or str(value["class_name"]).startswith("__"):
         return {n: to_keras(v, n) for n, v in value.items()}
     kind = str(value["class_name"])

@@ -14,7 +14,8 @@ from .assigning import assign
 from .atomic import write_atomically
 from .forms import form_of
 from .graphc_format import model_of
-from .hdf5 import Content, decode, encode
+from .hdf5 import Content, encode
+from .hdf5_apart import decode
 from .keras_configs import from_keras, to_keras
 from .keras_layout import content_of, optimizer_places, places, weights_of
 from .objects import Json, serialize_keras_object

@@ -21,7 +21,8 @@ from graphc.ops.variable import Variable
 from .archive import damage_of, damaged
 from .assigning import assign
 from .atomic import write_atomically
-from .hdf5 import Attribute, Content, decode, encode, listed
+from .hdf5 import Attribute, Content, encode, listed
+from .hdf5_apart import decode
 from .keras_configs import from_keras, to_keras
 from .keras_format import KERAS, built, compile_arguments, describe
 from .keras_layout import widened

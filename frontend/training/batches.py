@@ -1,7 +1,7 @@
 """Data for training: arrays with one example per row.
 
 Inputs, targets and weights may be nested tuples, lists and dicts of arrays. float64 becomes
-float32; other dtypes stay, so images may be uint8 and labels any integers.
+`floatx()`; other dtypes stay, so images may be uint8 and labels any integers.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import final
 import numpy as np
 
 from graphc.errors import ArgumentError, DataError, GraphcError
+from graphc.frontend import config
 from graphc.frontend.structure import map_arrays
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree, leaves, tree_map
@@ -85,7 +86,7 @@ def _array(value: object) -> np.ndarray:
     if array.ndim == 0:
         raise DataError("a single number is no list of examples", received=repr(value))
     if array.dtype == np.float64:
-        array = array.astype(np.float32)
+        array = array.astype(config.floatx())
     return np.ascontiguousarray(array)
 
 

@@ -75,7 +75,7 @@ class StreamSource:
     ) -> None:  # fmt: skip
         self.stream, self.limit, self.seed = stream, limit, seed
         self.class_weight = class_weight
-        self.size = len(stream) if isinstance(stream, Sized) else None
+        self.size = _length(stream)
         self._current: Iterator[Examples] | None = None
         self._sample: Examples | None = None
 
@@ -147,6 +147,15 @@ class StreamSource:
             yield from stream
         elif isinstance(stream, Callable):
             yield from stream()  # pyright: ignore
+
+
+def _length(stream: object) -> int | None:
+    """The number of batches; None where the stream does not know it."""
+    try:
+        return len(stream) if isinstance(stream, Sized) else None
+    except TypeError:
+        # So say data sets of TensorFlow that are endless, or made by a generator.
+        return None
 
 
 def _threads(stream: object) -> tuple[int, int]:

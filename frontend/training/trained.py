@@ -49,8 +49,9 @@ class Trained(Stepping):
     def compile(
         self, optimizer: optimizers.Given | None = "rmsprop", loss: object = None,
         loss_weights: object = None, metrics: object = None, weighted_metrics: object = None,
-        run_eagerly: bool = False, steps_per_execution: int = 1, jit_compile: object = "auto", *,
-        target: str | None = None, memory_budget: float | None = None,
+        run_eagerly: bool = False, steps_per_execution: int = 1, jit_compile: object = "auto",
+        auto_scale_loss: bool = True, *, target: str | None = None,
+        memory_budget: float | None = None,
     ) -> None:  # fmt: skip
         """Say how to train: optimizer, losses and metrics as names, classes, objects or functions.
 
@@ -63,19 +64,21 @@ class Trained(Stepping):
         batches are called. `target` is the backend (that of the settings by default).
         `memory_budget` is the share of the memory for intermediate arrays, above 0 and up to 1,
         that a training step may use; what is missing is computed again (see `gx.function`).
-        `jit_compile` is accepted: steps are compiled. Metrics in the place of `loss_weights` are
-        taken for what they are.
+        `jit_compile` is accepted: steps are compiled. With `auto_scale_loss` the optimizer of a
+        model of the policy mixed_float16 is put behind a `LossScaleOptimizer`. Metrics in the place
+        of `loss_weights` are taken for what they are.
         """
         if metrics is None and are_metrics(loss_weights):
             loss_weights, metrics = None, loss_weights
         arguments = {
             "optimizer": optimizer, "loss": loss, "loss_weights": loss_weights, "metrics": metrics,
             "weighted_metrics": weighted_metrics, "run_eagerly": run_eagerly,
-            "steps_per_execution": steps_per_execution,
+            "steps_per_execution": steps_per_execution, "auto_scale_loss": auto_scale_loss,
         }  # fmt: skip
-        objective = Objective(
-            optimizers.get(optimizer), loss, loss_weights, metrics, weighted_metrics
-        )
+        chosen = optimizers.get(optimizer)
+        if auto_scale_loss and self.dtype_policy.name == "mixed_float16":
+            chosen = optimizers.with_loss_scale(chosen)
+        objective = Objective(chosen, loss, loss_weights, metrics, weighted_metrics)
         objective.check()
         self.trainer = Trainer(
             self, target, run_eagerly, memory_budget, steps_per_execution, objective, arguments
@@ -233,5 +236,5 @@ class Trained(Stepping):
 
 _COMPILE = (
     "optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly",
-    "steps_per_execution",
+    "steps_per_execution", "auto_scale_loss",
 )  # fmt: skip

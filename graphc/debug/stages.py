@@ -31,6 +31,10 @@ class Listing:
     steps: tuple[Step, ...]
     source: Callable[[], str]
     assembly: Callable[[], str]
+    endings: tuple[str, str] = ("ll", "s")
+    """Of files with the source, and with the assembly."""
+    mark: str = ";"
+    """What begins a comment in the source."""
 
 
 def watch(name: str) -> Stages | None:
@@ -78,8 +82,9 @@ class Stages:
             numbers = sorted(place[s] for s in listing.steps if s in place)
             head = f"kernel {', '.join(map(str, numbers))} of {self.name}"
             stem = f"kernel_{numbers[0] if numbers else 0}"
-            self._code(log.SOURCE, SOURCE, stem, "ll", f"; {head}", listing.source)
-            self._code(log.ASSEMBLY, ASSEMBLY, stem, "s", f"# {head}", listing.assembly)
+            source, assembly = listing.endings
+            self._code(log.SOURCE, SOURCE, stem, source, f"{listing.mark} {head}", listing.source)
+            self._code(log.ASSEMBLY, ASSEMBLY, stem, assembly, f"# {head}", listing.assembly)
 
     def _code(
         self, level: int, number: int, stem: str, ending: str, head: str, code: Callable[[], str]

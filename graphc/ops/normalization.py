@@ -34,9 +34,9 @@ def moments(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> tuple[T
 
 def l2_normalize(x: TensorLike, axis: Axes = -1, epsilon: float = 1e-12) -> Tensor:
     """x / sqrt(max(sum of x**2, epsilon)) along axes."""
-    tensor = as_tensor(x)
+    dtype, tensor = _wide(x)
     total = reduce.sum(square(tensor), axis, keepdims=True)
-    return mul(tensor, rsqrt(elementwise.maximum(total, epsilon)))
+    return convert.cast(mul(tensor, rsqrt(elementwise.maximum(total, epsilon))), dtype)
 
 
 # ---------------------------------------------------------------------------- per channel

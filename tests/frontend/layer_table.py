@@ -15,6 +15,11 @@ class Row(NamedTuple):
     weights: int
     integers: int = 0  # inputs are whole numbers below this
 
+    @property
+    def backend(self) -> str | None:
+        """What Keras has to compute it with: TensorFlow convolves channels_last only on a CPU."""
+        return "jax" if "Conv" in self.text and "channels_first" in self.text else None
+
 
 # fmt: off
 ROWS = [Row(*row) for row in (

@@ -152,3 +152,29 @@ def test_errors(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "tensorboardX", None)
     with pytest.raises(MissingExtraError, match=r"graphc\[tensorboard\]"):
         compiled().fit(X, Y, verbose=0, callbacks=TensorBoard(tmp_path))
+
+
+def test_weights_that_are_no_numbers_are_left_out(tmp_path):
+    model = compiled()
+    model.set_weights([np.full(w.shape, np.nan) for w in model.get_weights()])
+    model.fit(X, Y, 5, 1, 0, TensorBoard(tmp_path, histogram_freq=1))
+    assert read(tmp_path / "train").Tags()["histograms"] == []
+
+
+def test_labels_of_tables_come_from_files(tmp_path):
+    (tmp_path / "words.txt").write_text("a\nb\nc\n")
+    model = Sequential([Embedding(3, 2, input_shape=(2,)), Flatten(), Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 2)), np.ones((4, 1))
+
+    def train(labels) -> None:
+        board = TensorBoard(tmp_path, embeddings_freq=1, embeddings_metadata=labels)
+        model.fit(x, y, verbose=0, callbacks=board)
+
+    train(str(tmp_path / "words.txt"))
+    (table,) = (tmp_path / "train").rglob("metadata.tsv")
+    assert table.read_text().split() == ["a", "b", "c"]
+    with pytest.raises(ArgumentError, match="cannot be read"):
+        train("nowhere.txt")
+    with pytest.raises(ArgumentError, match="one label for each row"):
+        train(["a"])

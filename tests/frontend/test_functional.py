@@ -172,3 +172,15 @@ def test_errors():
         Add()(X)
     with pytest.raises(ArgumentError, match="Dot sums over no batch"):
         Dot(axes=0)([X, X])
+
+
+def test_values_get_the_number_of_axes_that_inputs_declare():
+    x = gx.layers.Input(())
+    model = gx.Model(x, gx.layers.Rescaling(2.0)(x))
+    numbers = np.arange(5, dtype=np.float32)
+    assert model.predict(numbers, verbose=0).tolist() == [0, 2, 4, 6, 8]
+    assert model.predict(iter([numbers[:2], numbers[2:]]), verbose=0).tolist() == [0, 2, 4, 6, 8]
+    alone = gx.Sequential([gx.layers.InputLayer(()), gx.layers.Identity()])
+    assert alone.predict(numbers, verbose=0).shape == (5,)
+    column = gx.Sequential([gx.layers.Input((3, 1)), gx.layers.Identity()])
+    assert column.predict(np.ones((5, 3)), verbose=0).shape == (5, 3, 1)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from damage import corrupted
 from layer_table import ROWS, Row
 from test_saving import inputs_of, model_of, recurrent, same, several_outputs, shared_layer
-from test_saving_safety import corrupted
 
 import graphc as gx
 from graphc.errors import (
@@ -70,7 +70,7 @@ def test_training_goes_on(rate, suffix, tmp_path):
 @FORMATS
 def test_what_keras_has_not(suffix, tmp_path):
     x = gx.Input((6, 2))
-    for model in (gx.Model(x, SumPooling1D()(x)), gx.Model(x, x * 2.0 + Dense(2)(x))):
+    for model in (gx.Model(x, SumPooling1D()(x)), gx.Model(x, gx.cumsum(Dense(2)(x), 1))):
         with pytest.raises(NotSupportedError, match=r"\.graphc"):
             model.save(tmp_path / f"m{suffix}")
 
@@ -223,3 +223,27 @@ def test_without_h5py(tmp_path, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError, match=r"graphc\[h5\]"):
         gx.Sequential([Dense(3, input_shape=(2,))]).save(tmp_path / "m.keras")
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_operations_between_layers_go_through_keras_files(suffix, tmp_path):
+    x, y = gx.Input((4, 3)), gx.Input((4, 3))
+    z = gx.relu(2 - gx.layers.Dense(3)((x + y) * 2)) / (3 + gx.exp(y))
+    row = gx.sum(gx.where(z > 0.1, z, -0.5), axis=1) + gx.sqrt(x[:, 0])
+    wide = gx.softmax(gx.concat([gx.reshape(row, (-1, 3)), x[:, 1]], axis=-1))
+    model = gx.Model([x, y], [gx.layers.Dense(2)(wide), gx.mean(wide, -1) * 3.0])
+    values = list(np.random.default_rng(0).random((2, 5, 4, 3), np.float32))
+    model.save(tmp_path / f"model.{suffix}")
+    again = gx.models.load_model(tmp_path / f"model.{suffix}")
+    for found, wanted in zip(again.predict(values, verbose=0), model.predict(values, verbose=0)):
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_an_operation_that_keras_has_not_is_an_error_at_saving(suffix, tmp_path):
+    x = gx.Input((4,))
+    model = gx.Model(x, gx.cumsum(x, 1))
+    with pytest.raises(NotSupportedError, match=r"no form in Keras's files") as error:
+        model.save(tmp_path / f"model.{suffix}")
+    assert "scan" in str(error.value) or "cumsum" in str(error.value)
+    assert not list(tmp_path.iterdir())

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from damage import corrupted
 
 import graphc as gx
 from graphc.errors import DataError, GraphcError
@@ -38,26 +39,6 @@ def file(tmp_path_factory) -> tuple[bytes, list[np.ndarray]]:
     model = trained()
     model.save(path)
     return path.read_bytes(), content(model)
-
-
-def corrupted(whole: bytes, draw: random.Random) -> bytes:
-    """One of the things that happen to files."""
-    data, at = bytearray(whole), draw.randrange(len(whole))
-    match draw.randrange(6):
-        case 0:
-            data[at] ^= 1 << draw.randrange(8)
-        case 1:
-            del data[at:]
-        case 2:
-            del data[at : at + draw.randrange(1, 50)]
-        case 3:
-            data[at : at + 8] = draw.randbytes(8)
-        case 4:
-            data[at:at] = draw.randbytes(draw.randrange(1, 50))
-        case 5:
-            end = draw.randrange(len(whole))
-            data[at : at + 200] = data[end : end + 200]
-    return bytes(data)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import graphc as gx
 from graphc.errors import ArgumentError, DataError, ShapeError
 from graphc.frontend import seeds
 from graphc.frontend.callbacks import Callback
@@ -367,3 +368,18 @@ def test_nan_in_data_is_nan_in_the_numbers():
     bad[7] = np.nan
     history = compiled().fit(batches(bad, Y), verbose=0).history
     assert np.isnan(history["loss"][0])
+
+
+def test_data_is_as_exact_as_floatx_says():
+    gx.config.set_floatx("float64")
+    try:
+        x, y = np.random.default_rng(0).normal(size=(2, 6, 3))
+        model = gx.Sequential([gx.layers.Dense(3, use_bias=False)])
+        model.compile("sgd", "mse")
+        loss = model.train_on_batch(x, y)
+        start = model.get_weights()[0]
+        assert start.dtype == np.float64
+        loss = model.test_on_batch(x, y)
+        assert loss == pytest.approx(((x @ start - y) ** 2).mean(), rel=1e-14)
+    finally:
+        gx.config.set_floatx("float32")

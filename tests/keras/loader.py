@@ -37,7 +37,9 @@ SERVED = {
     "optimizers": "stand_ins.optimizers",
     "random": "stand_ins.random",
     "regularizers": "graphc.frontend.regularizers",
+    "saving": "graphc.frontend.saving.public",
     "testing": "stand_ins.testing",
+    "trainers": "stand_ins.trainer",
     "utils": "graphc.frontend.utils",
 }
 
@@ -45,9 +47,13 @@ SERVED = {
 # Names of Keras itself that tests use.
 TOP = {"Input": layers.Input, "Layer": layers.Layer, "Model": Model, "Sequential": Sequential}
 # What some files import that has nothing to do with layers, and no environment needs to have.
-ABSENT = ("grain",)
+ABSENT = ("grain", "jax")
 # Files of Keras that are run as they are: formulas that tests compute what they expect with.
-AS_THEY_ARE = ("keras.src.backend.common.backend_utils",)
+AS_THEY_ARE = ("keras.src.backend.common.backend_utils", "keras.src.testing.test_utils")
+
+
+# A mixin of Keras's backends, of which a file of tests makes its models.
+TRAINER = "keras.src.backend.tensorflow.trainer"
 
 
 class Missing:
@@ -86,6 +92,8 @@ class StandIn(ModuleType):
         if self.__name__.endswith("_test") or self.__name__ in AS_THEY_ARE:
             file = self.__name__.removeprefix("keras.src.").replace(".", "/")
             return getattr(load(f"{file}.py"), name)
+        if self.__name__ == TRAINER:
+            return vars(import_module("stand_ins.trainer"))["Trainer"]
         below = f"{self.__name__}.{name}"
         served = AREAS.get(".".join(self.__name__.split(".")[:3]))
         found = getattr(import_module(served), name, None) if served else None

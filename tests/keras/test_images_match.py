@@ -51,8 +51,8 @@ def test_functions(text):
     found = eval(text, {**vars(image), **names}).numpy()
     wanted = says(f"from keras.ops.image import *\n{text}", x=X, y=other, m=names["m"])
     # TensorFlow reads the bicubic kernel from a table of 1024 places.
-    close = 1e-3 if "'bicubic', antialias=False" in text else 2e-5
-    np.testing.assert_allclose(found, wanted, rtol=2e-4, atol=close)
+    close = 1e-3 if "'bicubic', antialias=False" in text else 1e-5
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=close)
 
 
 # Layers that come to the same whatever is drawn.
@@ -109,7 +109,7 @@ def test_layers(text, kind):
     if kind == "uint8" and found.dtype == "uint8":
         assert np.abs(found.astype(int) - wanted).max() <= 1
     else:
-        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=2e-2)
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5 * 255)
 
 
 # What was drawn is given: the names are Keras's, the shapes are (images,) here.
@@ -141,7 +141,9 @@ def test_given_draws(text, drawn, axes):
         "[images, layer.transform_labels(keras.ops.convert_to_tensor(y), drawn, training=True)]",
         x=x, y=labels, drawn=theirs,
     )  # fmt: skip
-    np.testing.assert_allclose(layer.transform_images(x, ours), wanted[0], rtol=1e-4, atol=2e-2)
+    np.testing.assert_allclose(
+        layer.transform_images(x, ours), wanted[0], rtol=1e-5, atol=1e-5 * 255
+    )
     np.testing.assert_allclose(layer.transform_labels(labels, ours), wanted[1], rtol=1e-5)
 
 

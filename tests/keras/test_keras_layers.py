@@ -98,7 +98,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "*.test_custom_layer_add_weight_in_*": PATHS,
         "*.test_layer_variable_tracking_correct": PATHS,
         "*.test_dtype_policy_setter": NARROW,
-        "*.test_mixed_precision": NARROW,
         "*.test_pickle_layer": "graphc writes no pickles",
         "*.test_positional_arg_error": "arguments that are no tensors may be given by position",
         "*.test_remove_weight": PRIVATE,

@@ -93,7 +93,7 @@ def test_loss(program, reduction):
     program = program[:-1] + ("" if program.endswith("()") else ", ") + f"reduction='{reduction}')"
     expected = says(f"keras.losses.{program}(y, p, w)", y=y, p=p, w=weight)
     got = eval(program, vars(losses))(y, p, weight).numpy()
-    np.testing.assert_allclose(got, expected, rtol=2e-5, atol=2e-6)
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -110,7 +110,7 @@ def test_metric(program, weighted):
         f"m = keras.metrics.{program}\nfor part in parts:\n    m.update_state(*part)\nm.result()",
         parts=parts,
     )
-    np.testing.assert_allclose(metric.result().numpy(), expected, rtol=2e-5, atol=2e-6)
+    np.testing.assert_allclose(metric.result().numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
 # The rows of Keras's sparsemax do not add up to 1.

@@ -52,7 +52,7 @@ def test_layers_that_keras_wrote(row: Row, suffix, tmp_path):
     path = str(tmp_path / f"model{suffix}")
     expected = says(
         OF_ONE_LAYER.format(text=row.text), shapes=shapes, kind=kind, values=values, path=path,
-        several=isinstance(row.taken, list),
+        several=isinstance(row.taken, list), backend=row.backend,
     )  # fmt: skip
     model = gx.models.load_model(path)
     np.testing.assert_allclose(model.predict(values, verbose=0), expected, rtol=1e-5, atol=1e-6)
@@ -69,7 +69,7 @@ def test_layers_that_keras_reads(row: Row, suffix, tmp_path):
     model = gx.Model(inputs, layers.Flatten()(y))
     model.set_weights([DRAW.uniform(0.1, 1.0, w.shape) for w in model.weights])
     model.save(path)
-    found = says(READ, values=values, path=str(path))
+    found = says(READ, values=values, path=str(path), backend=row.backend)
     np.testing.assert_allclose(model.predict(values, verbose=0), found, rtol=1e-5, atol=1e-6)
 
 
@@ -99,6 +99,12 @@ model = Model(tokens, [TimeDistributed(Dense(2))(y), z])""",
     "list": """
 model = Sequential([Input((6, 6, 1)), Conv2D(4, 3, activation="relu"), MaxPooling2D(),
     Flatten(), Dropout(0.5), Dense(3, activation="softmax")])""",
+    "operations": """
+a, b = Input((4, 3)), Input((4, 3))
+hidden = Dense(3)((a + b) * 2)
+shown = abs(2 - hidden) / (1 + b**2)
+row = -shown[:, 0] + shown[:, 1]
+model = Model([a, b], [Dense(2)(shown), row * 3.0])""",
     "crossing": """
 x = Input((4,))
 late = Dense(3, name="b")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from contraction_forms import Conv, batched, gates, masked, matmul
 from graphc import dtypes
 from graphc.backends.triton_gpu.grain import GRAIN
 from graphc.backends.triton_gpu.launch import Launch
+from graphc.backends.triton_gpu.objects.compile import listing, listings, resources
 from graphc.backends.triton_gpu.source.contract import emit_contraction
 from graphc.ir import dim
 from graphc.kernels.kernel import Kernel
@@ -19,8 +21,10 @@ from graphc.kernels.parallel import split_for_parallelism
 from graphc.kernels.phases import split_phases
 from graphc.knobs import settings
 
-from . import ptx
-
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="Triton is there for Linux only"),
+    pytest.mark.usefixtures("kept_kernels"),
+]
 GOLDEN = Path(__file__).parent / "golden"
 B = dim.named("batch")
 F32, BF16, F16 = dtypes.float32, dtypes.bfloat16, dtypes.float16
@@ -50,7 +54,12 @@ KERNELS = {
     "float32":          lambda: matmul(2048, 1024, 1024, "nn"),
     "tf32":             lambda: matmul(2048, 1024, 1024, "nt"),
 }
+LISTED = ("product", "few columns", "sums", "forward", "weight gradient", "tf32")
 # fmt: on
+CHIPS = {80: 166_912, 90: 232_448}
+"""Bytes of shared memory that one program may have."""
+COPIES = re.compile(r"cp\.async\.\w+\.shared\S* +\[[^]]*\], *\[[^]]*\], *(0x\w+|\d+)")
+"""The bytes of an asynchronous copy to shared memory."""
 
 
 def launch_of(name: str) -> Launch:
@@ -60,33 +69,29 @@ def launch_of(name: str) -> Launch:
     return made.launches[0]
 
 
-@lru_cache(maxsize=1)
-def facts() -> dict[tuple[str, int], ptx.Facts]:
-    """All kernels for all chips, at once."""
-    asked = [(name, chip) for name in KERNELS for chip in ptx.CHIPS]
-    found = ptx.compiled([(launch_of(name), chip) for name, chip in asked])
-    return dict(zip(asked, found, strict=True))
+@pytest.mark.parametrize("cc", CHIPS)
+def test_resources(cc):
+    for used in resources([launch_of(name) for name in KERNELS], cc):
+        assert used.spills == 0
+        assert used.shared <= CHIPS[cc]
 
 
-@pytest.mark.parametrize("chip", ptx.CHIPS)
-@pytest.mark.parametrize("name", KERNELS)
-def test_code_of_a_chip(name, chip):
-    made = facts()[name, chip]
-    assert made["spills"] == 0
-    assert made["shared"] <= ptx.SHARED[chip]
-    rows = launch_of(name).source.partition("ROWS: tl.constexpr = ")[2].partition("\n")[0]
-    if name == "float32":
-        assert made["matrix"] == []
-    elif chip == 90 and int(rows) >= 64:
-        assert made["matrix"] == ["wgmma.mma_async"]
-    else:
-        assert made["matrix"] == ["mma.sync"]
+@pytest.mark.parametrize("cc", CHIPS)
+def test_instructions(cc):
+    launches = {name: launch_of(name) for name in LISTED}
+    texts = dict(zip(launches, listings(list(launches.values()), cc), strict=True))
+    for name, text in texts.items():
+        products = {"mma.sync": "mma.sync." in text, "wgmma": "wgmma.mma_async." in text}
+        tall = "ROWS: tl.constexpr = 128" in launches[name].source
+        assert products == {"mma.sync": cc == 80 or not tall, "wgmma": cc == 90 and tall}, name
+        copies = {int(x, 0) for x in COPIES.findall(text)}
+        assert copies == ({4, 16} if name == "few columns" else {16}), name
 
 
-@pytest.mark.parametrize("name", ["product", "forward", "weight gradient", "sums"])
-@pytest.mark.parametrize("chip", ptx.CHIPS)
-def test_operands_are_copied_ahead_16_bytes_at_a_time(name, chip):
-    assert facts()[name, chip]["copies"] == [16]
+def test_float32_is_multiplied_as_it_is():
+    text = listing(launch_of("float32"), 90)
+    assert "fma.rn.f32" in text
+    assert "mma" not in text
 
 
 @pytest.mark.parametrize("name", ["product", "forward"])

@@ -1,4 +1,4 @@
-"""Maps, reductions and scatters as Triton source in the interpreter: the kernels of the CPU's tests."""
+"""Maps, reductions and scatters in Triton's interpreter: the kernels of the CPU's tests."""
 
 from __future__ import annotations
 

@@ -73,8 +73,14 @@ def resources(launches: Sequence[source.Launch], cc: int | str) -> list[Resource
 
 def listing(launch: source.Launch, cc: int | str) -> str:
     """PTX, or the assembly of an AMD chip, for people."""
-    task = {**source.task_of(launch, chip(cc)), "listing": True}
-    return _made([task])[0].decode()
+    return listings([launch], cc)[0]
+
+
+def listings(launches: Sequence[source.Launch], cc: int | str) -> list[str]:
+    """The same of several launches, made side by side."""
+    target = chip(cc)
+    tasks = [{**source.task_of(launch, target), "listing": True} for launch in launches]
+    return [made.decode() for made in _made(tasks)]
 
 
 def _known(key: str) -> Binary | None:

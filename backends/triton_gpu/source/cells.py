@@ -65,7 +65,7 @@ def negated(a: str) -> str:
     return f"(-{a})"
 
 
-def inverted(a: str) -> str:
+def turned(a: str) -> str:
     """Every bit turned, or the other truth value."""
     return f"(~{a})"
 
@@ -95,6 +95,16 @@ def ever(a: str) -> str:
     return f"({a} == {a})"
 
 
+def above(a: str, b: str) -> str:
+    """a < b of truth values"""
+    return f"((~{a}) & {b})"
+
+
+def or_not(a: str, b: str) -> str:
+    """a <= b of truth values"""
+    return f"((~{a}) | {b})"
+
+
 def reciprocal_root(a: str) -> str:
     """1 / sqrt(a)"""
     return f"libdevice.div_rn(1.0, libdevice.sqrt_rn({a}))"
@@ -110,57 +120,58 @@ def _wide(name: str, *rest: object) -> Cell:
     return called(name, "BITS", *rest)
 
 
-# fmt: off
-#                   float                   signed                            unsigned                            bool
-EMIT: dict[str, Row] = {
-    "neg":          (negated,               negated,                          None           ,                     None),
-    "abs":          (called("tl.abs"),      called("tl.abs"),                 same,                               same),
-    "sign":         (called("sign"),        called("sign"),                   lambda a: f"({a} != 0).to(KIND)",   same),
-    "floor":        (device("floor"),       same,                             same,                               same),
-    "ceil":         (device("ceil"),        same,                             same,                               same),
-    "round":        (device("rint"),        same,                             same,                               same),
-    "trunc":        (device("trunc"),       same,                             same,                               same),
-    "sqrt":         (device("sqrt_rn"),     None,                             None,                               None),
-    "rsqrt":        (reciprocal_root,       None,                             None,                               None),
-    "sigmoid":      (called("sigmoid"),     None,                             None,                               None),
-    "isnan":        (nan,                   never,                            never,                              never),
-    "isinf":        (infinite,              never,                            never,                              never),
-    "isfinite":     (finite,                ever,                             ever,                               ever),
-    "logical_not":  (None,                  None,                             None,                               inverted),
-    "bitwise_not":  (None,                  inverted,                         inverted,                           inverted),
+c, o, d, w = called, between, device, _wide
 
-    "add":          (between("+"),          between("+"),                     between("+"),                       between("|")),
-    "sub":          (between("-"),          between("-"),                     between("-"),                       None),
-    "mul":          (between("*"),          between("*"),                     between("*"),                       between("&")),
-    "div":          (device("div_rn"),      None,                             None,                               None),
-    "floor_divide": (called("floor_divide"), called("floor_divide_signed"),   called("floor_divide_unsigned"),    None),
-    "remainder":    (called("remainder"),   called("remainder_signed"),       called("remainder_unsigned"),       None),
-    "maximum":      (called("maximum"),     called("tl.maximum"),             called("tl.maximum"),               between("|")),
-    "minimum":      (called("minimum"),     called("tl.minimum"),             called("tl.minimum"),               between("&")),
-    "pow":          (device("pow"),         _wide("power", True),             _wide("power", False),              None),
-    "atan2":        (device("atan2"),       None,                             None,                               None),
-    "equal":        (between("=="),         between("=="),                    between("=="),                      between("==")),
-    "not_equal":    (between("!="),         between("!="),                    between("!="),                      between("!=")),
-    "less":         (between("<"),          between("<"),                     between("<"),                       lambda a, b: f"((~{a}) & {b})"),
-    "less_equal":   (between("<="),         between("<="),                    between("<="),                      lambda a, b: f"((~{a}) | {b})"),
-    "logical_and":  (None,                  None,                             None,                               between("&")),
-    "logical_or":   (None,                  None,                             None,                               between("|")),
-    "logical_xor":  (None,                  None,                             None,                               between("^")),
-    "bitwise_and":  (None,                  between("&"),                     between("&"),                       between("&")),
-    "bitwise_or":   (None,                  between("|"),                     between("|"),                       between("|")),
-    "bitwise_xor":  (None,                  between("^"),                     between("^"),                       between("^")),
-    "shift_left":   (None,                  _wide("shift_left"),              _wide("shift_left"),                None),
-    "shift_right":  (None,                  _wide("shift_right"),             _wide("shift_right_unsigned"),      None),
-    "fma":          (called("tl.fma"),      times_plus,                       times_plus,                         None),
-    "random_bits":  (None,                  None,                             called("random_bits"),              None),
-    "round_bfloat16": (called("round_bfloat16"), None,                        None,                               None),
-    "round_float16":  (called("round_float16"),  None,                        None,                               None),
+# fmt: off
+#                    float             signed                   unsigned                   bool
+EMIT: dict[str, Row] = {
+    "neg":          (negated,          negated,                 None,                      None),
+    "abs":          (c("tl.abs"),      c("tl.abs"),             same,                      same),
+    "sign":         (c("sign"),        c("sign"),               c("any_bit", "KIND"),      same),
+    "floor":        (d("floor"),       same,                    same,                      same),
+    "ceil":         (d("ceil"),        same,                    same,                      same),
+    "round":        (d("rint"),        same,                    same,                      same),
+    "trunc":        (d("trunc"),       same,                    same,                      same),
+    "sqrt":         (d("sqrt_rn"),     None,                    None,                      None),
+    "rsqrt":        (reciprocal_root,  None,                    None,                      None),
+    "sigmoid":      (c("sigmoid"),     None,                    None,                      None),
+    "isnan":        (nan,              never,                   never,                     never),
+    "isinf":        (infinite,         never,                   never,                     never),
+    "isfinite":     (finite,           ever,                    ever,                      ever),
+    "logical_not":  (None,             None,                    None,                      turned),
+    "bitwise_not":  (None,             turned,                turned,                  turned),
+
+    "add":          (o("+"),           o("+"),                  o("+"),                    o("|")),
+    "sub":          (o("-"),           o("-"),                  o("-"),                    None),
+    "mul":          (o("*"),           o("*"),                  o("*"),                    o("&")),
+    "div":          (d("div_rn"),      None,                    None,                      None),
+    "floor_divide": (c("floor_divide"),c("floor_divide_signed"),c("floor_divide_unsigned"),None),
+    "remainder":    (c("remainder"),   c("remainder_signed"),   c("remainder_unsigned"),   None),
+    "maximum":      (c("maximum"),     c("tl.maximum"),         c("tl.maximum"),           o("|")),
+    "minimum":      (c("minimum"),     c("tl.minimum"),         c("tl.minimum"),           o("&")),
+    "pow":          (d("pow"),         w("power", True),        w("power", False),         None),
+    "atan2":        (d("atan2"),       None,                    None,                      None),
+    "equal":        (o("=="),          o("=="),                 o("=="),                   o("==")),
+    "not_equal":    (o("!="),          o("!="),                 o("!="),                   o("!=")),
+    "less":         (o("<"),           o("<"),                  o("<"),                    above),
+    "less_equal":   (o("<="),          o("<="),                 o("<="),                   or_not),
+    "logical_and":  (None,             None,                    None,                      o("&")),
+    "logical_or":   (None,             None,                    None,                      o("|")),
+    "logical_xor":  (None,             None,                    None,                      o("^")),
+    "bitwise_and":  (None,             o("&"),                  o("&"),                    o("&")),
+    "bitwise_or":   (None,             o("|"),                  o("|"),                    o("|")),
+    "bitwise_xor":  (None,             o("^"),                  o("^"),                    o("^")),
+    "shift_left":   (None,             w("shift_left"),         w("shift_left"),           None),
+    "shift_right":  (None,             w("shift_right"),        w("shift_right_unsigned"), None),
+    "fma":          (c("tl.fma"),      times_plus,              times_plus,                None),
+    "random_bits":  (None,             None,                    c("random_bits"),          None),
 }
 MATH = (
     "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
     "tanh", "asinh", "acosh", "atanh", "erf",
 )
-EMIT |= {name: (device(name), None, None, None) for name in MATH}
+EMIT |= {f"round_{x}": (c(f"round_{x}"), None, None, None) for x in ("bfloat16", "float16")}
+EMIT |= {name: (d(name), None, None, None) for name in MATH}
 REDUCE = {"sum": "add", "prod": "mul", "max": "maximum", "min": "minimum"}
 # fmt: on
 

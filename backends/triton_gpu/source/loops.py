@@ -93,7 +93,8 @@ class Loops:
             return
         name = self.out.name("turn" if side is None else "start")
         with self.out.block(f"for {name} in {self._range(axes)}"):
-            with self.body.within({axis.name: self._turn(axis, side, name)}):
+            here = {axis.name: self._turn(axis, side, name)}
+            with self.body.within(here):
                 self.over(axes[1:], inside)
 
     def _turn(self, axis: Axis, side: Side | None, start: str) -> Bound:

@@ -115,6 +115,11 @@ def remainder_unsigned(a, b):
 
 
 @triton.jit
+def any_bit(a, kind: tl.constexpr):
+    return (a != 0).to(kind)
+
+
+@triton.jit
 def power(a, b, bits: tl.constexpr, is_signed: tl.constexpr):
     # By squaring, modulo 2^bits; a negative power is 0 unless the base is 1 or -1.
     result = (a * 0 + b * 0 + 1).to(a.dtype)

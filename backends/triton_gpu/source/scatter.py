@@ -56,9 +56,9 @@ def emit_scatter(kernel: Kernel, wide: bool = False) -> Emitted:
 
 def _cleared(kernel: Kernel, s: Store) -> Kernel:
     """The target filled with what changes nothing."""
-    assert s.combine is not None and s.combine != "set", "a start is asked for"
+    assert s.combine not in (None, "set"), "a start is asked for"
     axes = tuple(Axis(f"d{i}", n) for i, n in enumerate(s.buffer.shape))
-    start = build.const(identity(s.combine, s.value.dtype), s.value.dtype)
+    start = build.const(identity(str(s.combine), s.value.dtype), s.value.dtype)
     store = build.store(s.buffer, [a.name for a in axes], start)
     return Kernel(f"{kernel.name}_clear", axes, (store,))
 

@@ -1,0 +1,102 @@
+"""Measured tiles of contractions (`GRAPHC_TUNE=1`): the fastest of a short list, remembered.
+
+Winners are kept in the cache by the kernel's text and the device. Without the switch nothing here
+is asked: tiles then follow from shapes alone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import final
+
+from graphc import cache
+from graphc.errors import CompileError
+from graphc.ir.dim import evaluate, product
+from graphc.kernels.kernel import Kernel
+from graphc.kernels.printer import show
+from graphc.kernels.walk import buffers_of, size_names
+from graphc.knobs import current, deciding
+
+from .device import Device, Memory
+from .launch import Launch
+from .source.contract import candidates, emit_contraction
+from .source.contract_tile import ProductTile
+
+UNKNOWN = 64
+"""What a named size is while tiles are measured."""
+ROUNDS, TURNS = 5, 10
+GAIN = 0.97
+"""The share of the usual time that another tile must stay below: noise chooses nothing."""
+
+
+@final
+class Tuner:
+    """Measures on one device, for at most `tune_seconds` of a process."""
+
+    def __init__(self, device: Device) -> None:
+        self.device, self.spent = device, 0.0
+
+    def tile(self, kernel: Kernel) -> ProductTile | None:
+        """The tile of a kernel; None for the usual one."""
+        tiles = candidates(kernel)
+        if len(tiles) < 2:
+            return None
+        key = cache.key_of("tuned", show(kernel), self.device.name, deciding())
+        data = cache.lookup(key)
+        if data is not None:
+            return ProductTile(**json.loads(data))
+        if self.spent >= current().tune_seconds:
+            return None
+        begin = time.perf_counter()
+        found = self._fastest(kernel, tiles)
+        self.spent += time.perf_counter() - begin
+        cache.store(key, json.dumps(asdict(found)).encode())
+        return found
+
+    def _fastest(self, kernel: Kernel, tiles: list[ProductTile]) -> ProductTile:
+        sizes = dict.fromkeys(size_names(kernel), UNKNOWN)
+        memory = {
+            b.name: self.device.allocate(evaluate(product(b.shape), sizes) * b.dtype.itemsize)
+            for b in buffers_of(kernel)
+        }
+        seconds = {
+            t: s for t in tiles if (s := self._seconds(kernel, t, memory, sizes)) is not None
+        }
+        best = min(seconds, key=seconds.__getitem__, default=tiles[0])
+        usual = seconds.get(tiles[0])
+        return best if usual is None or seconds[best] < GAIN * usual else tiles[0]
+
+    def _seconds(
+        self, kernel: Kernel, tile: ProductTile, memory: Mapping[str, Memory],
+        sizes: Mapping[str, int],
+    ) -> float | None:  # fmt: skip
+        """The time of a tile; None if it does not fit the device."""
+        made = emit_contraction(kernel, tile=tile)
+        assert made is not None, "a tile belongs to a contraction"
+        try:
+            ready = self.device.prepare(made.launches)
+        except CompileError:
+            return None
+        own = {n: self.device.allocate(evaluate(c, sizes) * d.itemsize) for n, d, c in made.scratch}
+        places = {n: m.address for n, m in (*memory.items(), *own.items())}
+        calls = [
+            (go, _grid(k, sizes), [places[n] for n, _ in k.pointers], [sizes[n] for n in k.sizes])
+            for go, k in zip(ready, made.launches, strict=True)
+        ]
+
+        def turns() -> None:
+            for _ in range(TURNS):
+                for go, grid, pointers, numbers in calls:
+                    go(grid, pointers, numbers)
+
+        replay = self.device.record(turns)
+        replay()
+        return min(self.device.seconds(replay) for _ in range(ROUNDS)) / TURNS
+
+
+def _grid(launch: Launch, sizes: Mapping[str, int]) -> tuple[int, int, int]:
+    x, y, z = (evaluate(n, sizes) for n in launch.grid)
+    return x, y, z

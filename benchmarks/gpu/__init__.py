@@ -1,0 +1,1 @@
+"""How fast the GPU backend is beside PyTorch and JAX: `make bench-gpu`."""

@@ -1,0 +1,80 @@
+"""Every kernel of the op matrix and of whole networks becomes a cubin, without spilled registers
+and with no more shared memory than there is: for an A100 (sm_80) and an H100 or H200 (sm_90)."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import numpy as np
+import pytest
+from diff.samples import SAMPLES
+from diff.test_rules import points
+from test_matrix import with_derivatives
+
+from benchmarks import workloads
+from benchmarks.networks import WORKLOADS
+from graphc import knobs
+from graphc.backends.triton_gpu.grain import GRAIN
+from graphc.backends.triton_gpu.kernels import forms_of
+from graphc.backends.triton_gpu.launch import Launch
+from graphc.backends.triton_gpu.objects.compile import resources
+from graphc.compiler import Function, function
+from graphc.ops import elementwise
+from graphc.schedule.schedule import make_plan
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Triton is there for Linux only")
+
+CHIPS = {80: 166_912, 90: 232_448}
+"""Bytes of shared memory that one program may have."""
+# These keep a table in local memory: the reduction of large arguments, the digits of a power.
+WITH_TABLES = re.compile(r"libdevice\.(sin|cos|tan|pow|fmod)\b")
+
+
+def launches_of(f: Function) -> dict[Launch, None]:
+    forms = forms_of(make_plan(f.program, grain=GRAIN)).values()
+    return {call.launch: None for form in forms for call in form.calls}
+
+
+def of_ops() -> dict[Launch, None]:
+    found: dict[Launch, None] = {}
+    for sample in SAMPLES:
+        outputs, inputs = with_derivatives(sample.call, sample.values)
+        found |= launches_of(function(inputs, tuple(outputs), target="reference"))
+    for op in elementwise.DOMAINS:
+        kinds, values = elementwise.KINDS[op], points(op, (7, 3))
+        if "f" not in kinds:
+            values = [np.abs(v).astype(np.int64 if "i" in kinds else np.bool_) for v in values]
+        outputs, inputs = with_derivatives(op, values)
+        found |= launches_of(function(inputs, tuple(outputs), target="reference"))
+    return found
+
+
+def of_network(name: str, training: bool) -> dict[Launch, None]:
+    with knobs.settings(backend="reference"):
+        make = workloads.training if training else workloads.inference
+        return launches_of(make(WORKLOADS[name]))
+
+
+def assert_they_fit(launches: dict[Launch, None], cc: int) -> None:
+    for launch, used in zip(launches, resources(list(launches), cc), strict=True):
+        assert used.shared <= CHIPS[cc], launch.source
+        assert used.spills == 0 or WITH_TABLES.search(launch.source), f"{used}\n{launch.source}"
+
+
+@pytest.fixture(scope="module")
+def ops():
+    return of_ops()
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("cc", CHIPS)
+def test_of_ops(ops, cc):
+    assert len(ops) > 500
+    assert_they_fit(ops, cc)
+
+
+@pytest.mark.parametrize("cc", CHIPS)
+@pytest.mark.parametrize(("name", "training"), [("W2", True), ("W4", True), ("W5", False)])
+def test_of_networks(name, training, cc):
+    assert_they_fit(of_network(name, training), cc)

@@ -1,0 +1,86 @@
+"""Tiles are measured once, only where that is asked for, and remembered for the device."""
+
+from __future__ import annotations
+
+import pytest
+from contraction_forms import matmul
+
+from graphc import dtypes, knobs
+from graphc.backends.triton_gpu.interpret.device import InterpretDevice
+from graphc.backends.triton_gpu.source.contract import candidates
+from graphc.backends.triton_gpu.tuning import Tuner
+from graphc.errors import CompileError
+from graphc.kernels.canonical import canonical
+
+
+class Stopwatch:
+    """A device on which the time of a tile is known."""
+
+    name = "a stopwatch"
+
+    def __init__(self, seconds, refused=()):
+        self.times, self.refused, self.asked = seconds, refused, 0
+        self._host = InterpretDevice()
+        self._current = 0
+
+    def allocate(self, nbytes):
+        return self._host.allocate(nbytes)
+
+    def prepare(self, launches):
+        self._current = launches[0].source
+        if any(f"ROWS: tl.constexpr = {rows}" in self._current for rows in self.refused):
+            raise CompileError("too large")
+        return [lambda *_: None for _ in launches]
+
+    def record(self, run):
+        return run
+
+    def seconds(self, run):
+        run()
+        self.asked += 1
+        return self.times(self._current)
+
+
+@pytest.fixture
+def kernel():
+    return canonical(matmul(512, 512, 512, "nn", dtypes.float32)).kernel
+
+
+@pytest.fixture
+def cache(tmp_path):
+    with knobs.settings(cache_dir=str(tmp_path)):
+        yield
+
+
+@pytest.mark.usefixtures("cache")
+def test_the_fastest_tile_is_taken_and_remembered(kernel):
+    tiles = candidates(kernel)
+    wanted = tiles[-1]
+    marks = [f"{wanted.rows}", f"{wanted.columns}"]
+
+    def seconds(source):
+        return 1.0 if all(f"= {m}\n" in source for m in marks) else 2.0
+
+    first = Tuner(Stopwatch(seconds))
+    found = first.tile(kernel)
+    assert found is not None
+    assert (found.rows, found.columns) == (wanted.rows, wanted.columns)
+    second = Tuner(Stopwatch(seconds))
+    assert second.tile(kernel) == found
+    assert second.device.asked == 0, "it is in the cache"
+
+
+@pytest.mark.usefixtures("cache")
+def test_noise_chooses_nothing(kernel):
+    count = iter(range(10_000))
+    assert (
+        Tuner(Stopwatch(lambda _: 1.0 - 1e-6 * next(count))).tile(kernel) == candidates(kernel)[0]
+    )
+
+
+@pytest.mark.usefixtures("cache")
+def test_nothing_is_measured_when_the_time_is_over(kernel):
+    device = Stopwatch(lambda _: 1.0)
+    with knobs.settings(tune_seconds=0):
+        assert Tuner(device).tile(kernel) is None
+    assert device.asked == 0
