@@ -3,7 +3,6 @@ and with no more shared memory than there is: for an A100 (sm_80) and an H100 or
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable
 
@@ -28,8 +27,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Triton is there
 
 CHIPS = {80: 166_912, 90: 232_448}
 """Bytes of shared memory that one program may have."""
-# These keep a table in local memory: the reduction of large arguments, the digits of a power.
-WITH_TABLES = re.compile(r"libdevice\.(sin|cos|tan|pow|fmod)\b")
+PER_THREAD, REGISTERS = 255, 65_536
+"""Registers that a thread, and a multiprocessor, has at most."""
 
 
 def launches_of(f: Function) -> dict[Launch, None]:
@@ -64,7 +63,10 @@ def of_network(name: str, training: bool) -> dict[Launch, None]:
 def assert_they_fit(launches: dict[Launch, None], cc: int) -> None:
     for launch, used in zip(launches, resources(list(launches), cc), strict=True):
         assert used.shared <= CHIPS[cc], launch.source
-        assert used.spills == 0 or WITH_TABLES.search(launch.source), f"{used}\n{launch.source}"
+        # Local memory is also for tables (large arguments of sin), and for the calls that division
+        # and roots make in rare cases; what is spilled has used up the registers before.
+        most = min(PER_THREAD, REGISTERS // (32 * launch.warps))
+        assert used.spills == 0 or used.registers < most - 8, f"{used}\n{launch.source}"
 
 
 def test_of_ops():

@@ -105,11 +105,6 @@ def or_not(a: str, b: str) -> str:
     return f"((~{a}) | {b})"
 
 
-def reciprocal_root(a: str) -> str:
-    """1 / sqrt(a)"""
-    return f"libdevice.div_rn(1.0, libdevice.sqrt_rn({a}))"
-
-
 def times_plus(a: str, b: str, c: str) -> str:
     """a * b + c"""
     return f"({a} * {b} + {c})"
@@ -133,7 +128,7 @@ EMIT: dict[str, Row] = {
     "round":        (d("rint"),        same,                    same,                      same),
     "trunc":        (d("trunc"),       same,                    same,                      same),
     "sqrt":         (d("sqrt_rn"),     None,                    None,                      None),
-    "rsqrt":        (reciprocal_root,  None,                    None,                      None),
+    "rsqrt":        (c("rsqrt"),       None,                    None,                      None),
     "sigmoid":      (c("sigmoid"),     None,                    None,                      None),
     "isnan":        (nan,              never,                   never,                     never),
     "isinf":        (infinite,         never,                   never,                     never),

@@ -36,6 +36,11 @@ def sigmoid(x):
 
 
 @triton.jit
+def rsqrt(x):
+    return libdevice.div_rn(tl.full((), 1.0, x.dtype), libdevice.sqrt_rn(x))
+
+
+@triton.jit
 def floor_divide(a, b):
     # From the remainder, so that the quotient is exact where it can be.
     rest = libdevice.fmod(a, b)
