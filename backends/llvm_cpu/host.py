@@ -60,6 +60,11 @@ class Target:
         """The family of processors: x86_64, aarch64."""
         return "aarch64" if self.is_arm else self.triple.split("-")[0]
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether loads and stores of some lanes are as fast as those of all."""
+        return self.has("avx512vl")
+
     def lacks(self, other: Target) -> list[str]:
         """What code for another target needs that this machine does not have."""
         if other.architecture != self.architecture:

@@ -12,7 +12,8 @@ from dataclasses import replace
 from itertools import product
 from math import prod
 
-from .tile import ITEM_PRODUCTS, MOST_ROWS, Shape, Tile, pieces, registers, rows_of, with_spans
+from .spans import ITEM_PRODUCTS, with_spans
+from .tile import MOST_ROWS, Shape, Tile, pieces, registers, rows_of
 
 ADDED_UP = 30
 """Cycles in which a vector of totals is made from as many accumulators as it has lanes."""

@@ -29,6 +29,8 @@ from .rows import pieces, row_counts
 from .stream import may_stream
 
 Extents = Mapping[str, Number]
+_Tiled = Callable[[dict[str, Number], tuple[int, int]], None]
+"""What is done at a place of M with so many rows."""
 
 
 @dataclass(slots=True)
@@ -54,9 +56,10 @@ class Driver(AbstractAtEntry):
         for count in turns:
             total = f.mul(total, count)
         box, waiting = self.alloca(self.box_elements), self.alloca(self.waiting_elements)
+        second = self.alloca(sum(x.elements for x in self.plan.b if isinstance(x, Box)))
         scratch = len(self.packed) + len(self.partial)
         micros = Micros(self.plan, self.kernel, self.place, scratch)
-        item = _Item(self, micros, Body(self.place), box, waiting)
+        item = _Item(self, micros, Body(self.place), box, second, waiting)
         low, high = self.entry.share(total)
 
         def one(t: Number, _: list[str]) -> None:
@@ -96,6 +99,7 @@ class _Item:
     micros: Micros
     body: Body
     box: str
+    second: str
     waiting: str
     here: dict[str, Number] = field(default_factory=dict)
     """Where the axes of M begin in this item."""
@@ -209,11 +213,23 @@ class _Item:
         plan, place = self.plan, self.driver.place
         if isinstance(plan.a, Box) and plan.a.elements:
             fill(place, plan.a, self.box, {**self.rows, **extents})
+        if isinstance(plan.b[0], Box):
+            self.copy_second(plan.b[0], extents)
 
         def tile(panel: Number, at: dict[str, Number], rows: tuple[int, int]) -> None:
             self.call(panel, at, rows, extents)
 
         self.over_panels(tile, tiled=True)
+
+    def copy_second(self, box: Box, extents: Mapping[str, Number]) -> None:
+        """Copy what all panels of the item read of `b` in a step."""
+        plan, f, place = self.plan, self.f, self.driver.place
+        first = f.mul(self.first_panel, plan.width)
+        columns = f.mul(self.panels, plan.width)
+        if plan.is_masked:
+            columns = f.min(columns, f.sub(place.size(plan.c.kernel.axis(plan.n).size), first))
+        with self.body.scope({plan.n: first}):
+            fill(place, box, self.second, {**extents, plan.n: columns})
 
     def over_panels(
         self,
@@ -223,12 +239,10 @@ class _Item:
         """Panels, then the axes of M: their values, or register tiles of the last two."""
         c = self.plan.c
 
-        def rows(
-            panel: Number, axes: Sequence[str], at: dict[str, Number], size: list[int]
-        ) -> None:
+        def rows(axes: Sequence[str], at: dict[str, Number], size: list[int], to: _Tiled) -> None:
             if not axes:
                 shape = [1, *size][-2:]
-                return body(panel, at, (shape[0], shape[1]))
+                return to(at, (shape[0], shape[1]))
             n = axes[0]
             want = self.wanted(n) if tiled else 1
             counts = row_counts(c.kernel.axis(n).size, self.plan.tile.span(n), want)
@@ -236,12 +250,18 @@ class _Item:
 
                 def one(i: Number, _: list[str], count: int = count) -> None:
                     spot = {**at, n: self.f.add(self.here[n], i)}
-                    rows(panel, axes[1:], spot, [*size, count][-2:])
+                    rows(axes[1:], spot, [*size, count][-2:], to)
 
                 self.f.loop(first, last, count, one, hint="row")
             return None
 
-        self.f.loop(0, self.panels, 1, lambda p, _: rows(p, c.m, {}, []), hint="panel")
+        def panels(to: Callable[[Number], None]) -> None:
+            self.f.loop(0, self.panels, 1, lambda p, _: to(p), hint="panel")
+
+        if self.plan.tile.rows_first:
+            rows(c.m, {}, [], lambda at, shape: panels(lambda p: body(p, at, shape)))
+        else:
+            panels(lambda p: rows(c.m, {}, [], lambda at, shape: body(p, at, shape)))
 
     def wanted(self, axis: str) -> int:
         m, tile = self.plan.c.m, self.plan.tile
@@ -263,14 +283,14 @@ class _Item:
             others = {n: place.at[n] for n in (*plan.c.batch, *plan.c.n[:-1])}
             call = Call(
                 a=self.a_pointer(at),
-                b=[self.b_pointer(i, number) for i in range(len(plan.b))],
+                b=[self.b_pointer(i, panel) for i in range(len(plan.b))],
                 first=first,
                 at={**others, **at},
                 extents=extents,
                 waiting=self.waiting_pointer(panel, at) if plan.waits else None,
                 columns=[] if plan.waits else self.column_pointers(first),
             )
-            self.micros.call(rows, call)
+            self.micros.on_panel(number, rows, call)
 
     def taps_inside(
         self, at: Mapping[str, Number], rows: tuple[int, int]
@@ -299,19 +319,26 @@ class _Item:
         for n, value in at.items():
             inside = f.sub(value, self.here[n])
             flat = f.add(flat, f.mul(inside, self.driver.place.size(plan.a.step(n))))
-        if plan.edge:
-            step = self.driver.place.size(plan.a.step(plan.edge.tap))
-            flat = f.add(flat, f.mul(self.driver.place.at[plan.edge.tap], step))
-        return f.gep(self.driver.element, self.box, flat)
+        return f.gep(self.driver.element, self.box, self.moved_by_edge(plan.a, flat))
+
+    def moved_by_edge(self, box: Box, flat: Number) -> Number:
+        """An offset in a box, at the first tap that is not left out."""
+        if self.plan.edge is None:
+            return flat
+        place, tap = self.driver.place, self.plan.edge.tap
+        return self.f.add(flat, self.f.mul(place.at[tap], place.size(box.step(tap))))
 
     def b_pointer(self, i: int, panel: Number) -> str:
         f, place, operand = self.f, self.driver.place, self.plan.b[i]
         if isinstance(operand, InPlace):
             return self.body.memory.address(operand.load.buffer, operand.load.index).pointer
-        assert isinstance(operand, Panels), "`b` is in place or in panels"
-        flat: Number = 0
+        if isinstance(operand, Box):
+            flat: Number = f.add(operand.first, f.mul(panel, self.plan.width))
+            return f.gep(self.driver.element, self.second, self.moved_by_edge(operand, flat))
+        assert isinstance(operand, Panels), "`b` is in place, in a box or in panels"
+        flat = 0
         for n in operand.axes:
-            value = place.at[n] if n else panel
+            value = place.at[n] if n else f.add(self.first_panel, panel)
             flat = f.add(flat, f.mul(value, place.size(operand.step(n))))
         return f.gep(memory_type(operand.dtype), self.driver.packed[i], flat)
 

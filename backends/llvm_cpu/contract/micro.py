@@ -19,6 +19,7 @@ from graphc.backends.llvm_cpu.nest.place import Lanes, Place
 
 from .across import across
 from .levels import Level, nest_of
+from .operands import InPlace
 from .plan import Plan
 from .products import add_product, element_type
 from .results import Results
@@ -165,6 +166,8 @@ class Call:
     """How many values of each axis of the sum."""
     waiting: str | None
     columns: Sequence[str]
+    left: int | None = None
+    """How many columns there are from the first on, if this is known while building."""
 
 
 def rows_of(tile: tuple[int, int]) -> list[tuple[int, int]]:
@@ -174,8 +177,8 @@ def rows_of(tile: tuple[int, int]) -> list[tuple[int, int]]:
 
 def emit_micro(plan: Plan, f: Function, place: Place, tile: tuple[int, int], call: Call) -> None:
     """The body of a micro-kernel; the arguments are those of `call` as seen inside."""
-    left: Number | None = None
-    if plan.is_masked:
+    left: Number | None = call.left
+    if plan.is_masked and left is None:
         left = f.sub(place.size(plan.c.kernel.axis(plan.n).size), call.first)
     body, m = Body(place), plan.c.m
     lanes = Lanes(plan.n, call.first, plan.tile.vectors, left)
@@ -272,7 +275,7 @@ def _finish(
 
 def reads_masked(plan: Plan) -> bool:
     """Whether reading a whole panel of `b` would leave its memory."""
-    return plan.is_masked and any(x.step(plan.n) == 1 for x in plan.b)
+    return plan.is_masked and any(isinstance(x, InPlace) and x.step(plan.n) == 1 for x in plan.b)
 
 
 def _moved(f: Function, plan: Plan, call: Call, i: Number, j: Number) -> dict[str, Number]:

@@ -155,6 +155,8 @@ class Box:
     value: Expr
     groups: tuple[Group, ...]
     spans: Mapping[str, int]
+    pad: int = 0
+    """Elements left free behind each row, so that rows do not share sets of a cache."""
 
     @property
     def dtype(self) -> DType:
@@ -171,8 +173,9 @@ class Box:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """One extent per group."""
-        return tuple(map(self.extent, self.groups))
+        """One extent per group, the last with what is left free."""
+        found = tuple(map(self.extent, self.groups))
+        return (*found[:-1], found[-1] + self.pad) if self.pad else found
 
     @property
     def elements(self) -> int:

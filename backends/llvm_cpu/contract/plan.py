@@ -6,7 +6,7 @@ follow the plan are `loops.py`, the register tile is `micro.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from graphc import dtypes
@@ -23,7 +23,8 @@ from .choose import choose_tile
 from .operands import Box, InPlace, Operand, Panels, groups_of, in_place
 from .pack import panels_of, rows_of
 from .pairs import PAIR, paired
-from .tile import BOX_BYTES, UNKNOWN, Shape, Tile, shape_of
+from .spans import BOX_BYTES, COPY_BYTES, FEW
+from .tile import UNKNOWN, Shape, Tile, shape_of
 
 FLOATS = (dtypes.float32, dtypes.float64)
 ARRAYS_ON_STACK = 1 << 18
@@ -31,6 +32,15 @@ ARRAYS_ON_STACK = 1 << 18
 CROWDED_BYTES = 1 << 19
 FAR_APART = 1 << 10
 """Half of a second-level cache, and a distance of rows at which they use few of its sets."""
+PAD = 16
+"""Elements between rows of a copy."""
+COLUMNS_OF_COPY = 32
+FIRST_LEVEL = 1 << 15
+"""Of a first-level cache."""
+ROWS_OF_SLICES = 1 << 8
+SLICED = 1 << 13
+"""Rows of `a` that make up for copying narrow slices of the rows of `b`, those of one group, from
+so many elements apart."""
 ROWS_FOR_COPY = 1 << 10
 NARROW_ROW_BYTES = 512
 """Rows up to here are read in place: whole, one after the other, as fast as panels."""
@@ -146,13 +156,22 @@ def plan_of(
     s = shape_for(kernel, target)
     if s is None:
         return None
+    found = _planned(s, target, tile, lasting)
+    if found or not s.is_copied:
+        return found
+    # A copy does not fit: in place is slower, but a map would be slower by far.
+    return _planned(replace(s, direct=in_place(s.c.a), copies=False), target, tile, lasting)
+
+
+def _planned(s: Shape, target: Target, tile: Tile | None, lasting: frozenset[str]) -> Plan | None:
+    """A plan with the operands that the shape asks for, if they fit."""
     c, groups = s.c, s.groups
     tile = tile or choose_tile(s)
     a: Operand | None = s.direct
     if a is None:
         spans = {n: _span(c, tile, n) for g in groups for n, _ in g.steps}
         known = {n: x for n, x in spans.items() if x is not None}
-        box = Box(c.a, groups, known)
+        box = Box(c.a, groups, known, PAD if s.is_copied else 0)
         a = box if len(known) == len(spans) and _bytes(c, box.elements) <= BOX_BYTES else None
     width = tile.vectors * target.lanes
     found = [_second(c, tile, b, width, lasting) for b in c.b]
@@ -160,7 +179,25 @@ def plan_of(
         found = [_copied(c, tile, b, width) for b in c.b]
     far = all(isinstance(x, Panels) for x in found) and tile.along == "n" and _is_far(c, lasting)
     plan = Plan(c, a, tuple(found), tile, target.lanes, _edge(c, tile), far) if a else None
+    if plan and plan.waits and s.copies and (box := _copy_of(plan)):
+        copied = replace(plan, b=(box,))
+        plan = copied if _fits(copied) else plan
     return plan if plan and _fits(plan) else None
+
+
+def _copy_of(plan: Plan) -> Box | None:
+    """`b` copied for a step of the sum, if it is read in place and a copy has a known size."""
+    c, (b,) = plan.c, plan.b
+    if not isinstance(b, InPlace) or plan.tile.along != "n":
+        return None
+    groups = groups_of(c.b[0], tuple(a.name for a in c.kernel.axes))
+    spans = {n: _span(c, plan.tile, n) for n in c.b[0].free}
+    spans |= dict.fromkeys(c.n[:-1], 1) | {plan.n: plan.width * plan.tile.panels}
+    known = {n: x for n, x in spans.items() if x is not None}
+    if len(known) < len(spans):
+        return None
+    box = Box(c.b[0], groups, known)
+    return box if box.step(plan.n) == 1 and _bytes(c, box.elements) <= COPY_BYTES else None
 
 
 def _is_far(c: Contraction, lasting: frozenset[str]) -> bool:
@@ -178,9 +215,20 @@ def shape_for(kernel: Kernel, target: Target) -> Shape | None:
         return None
     c = paired(forward(c), target)
     direct = in_place(c.a)
-    direct = direct if direct and direct.dtype is c.a.dtype else None
+    direct = direct if direct and direct.dtype is c.a.dtype and not _crowds(c, direct) else None
     groups = groups_of(c.a, tuple(a.name for a in c.kernel.axes))
     return shape_of(c, groups, direct, target)
+
+
+def _crowds(c: Contraction, a: InPlace) -> bool:
+    """Whether rows of `a` along a sum over positions share so few sets of a cache that a padded
+    copy pays for columns enough."""
+    step, columns = a.step(c.k[-1]), c.kernel.axis(c.n[-1]).size
+    unknown = any(not isinstance(c.kernel.axis(n).size, int) for n in c.k)
+    if not unknown or a.step(c.m[-1]) != 1 or not isinstance(step, int):
+        return False
+    apart = step * a.dtype.itemsize
+    return apart % FAR_APART == 0 and isinstance(columns, int) and columns >= COLUMNS_OF_COPY
 
 
 def _edge(c: Contraction, tile: Tile) -> Edge | None:
@@ -256,7 +304,7 @@ def _second(c: Contraction, tile: Tile, b: Expr, width: int, lasting: frozenset[
         return found
     if found and tile.along == "k" and found.step(c.k[-1]) == 1:
         is_long = len(c.k) == 1 or (isinstance(last, int) and last % width == 0)
-        return found if is_long else _copied(c, tile, b, width)
+        return found if is_long and not _columns_crowd(c, found) else _copied(c, tile, b, width)
     return _copied(c, tile, b, width)
 
 
@@ -282,7 +330,24 @@ def _is_crowded(c: Contraction, tile: Tile, b: InPlace) -> bool:
     length = prod(tile.span(n) or evaluate(c.kernel.axis(n).size, guess) for n in c.k)
     rows = prod(evaluate(c.kernel.axis(n).size, guess) for n in c.m)
     crowded = apart >= FAR_APART and length * apart > CROWDED_BYTES
-    return crowded and rows >= ROWS_FOR_COPY
+    if crowded and rows >= ROWS_FOR_COPY:
+        return True
+    columns, whole = c.kernel.axis(c.n[-1]).size, all(tile.span(n) is None for n in c.k)
+    is_slice = isinstance(columns, int) and 2 * columns <= step
+    few = dict.fromkeys(size_names(c.kernel), FEW)
+    rows = prod(evaluate(c.kernel.axis(n).size, few) for n in c.m)
+    return whole and is_slice and rows >= ROWS_OF_SLICES and length * step > SLICED
+
+
+def _columns_crowd(c: Contraction, b: InPlace) -> bool:
+    """Whether columns along which lanes run are so far apart that few of them fit a first-level
+    cache together."""
+    apart, sizes = b.step(c.n[-1]), [c.kernel.axis(n).size for n in (*c.k[:-1], c.n[-1])]
+    if not isinstance(apart, int) or not all(isinstance(x, int) for x in sizes):
+        return False
+    apart *= b.dtype.itemsize
+    apart &= -apart
+    return apart >= FAR_APART and apart * prod(x for x in sizes if isinstance(x, int)) > FIRST_LEVEL
 
 
 def _bytes(c: Contraction, elements: int) -> int:
@@ -291,7 +356,7 @@ def _bytes(c: Contraction, elements: int) -> int:
 
 def _fits(plan: Plan) -> bool:
     """Whether what one chunk keeps on its stack is not too much."""
-    box = plan.a.elements if isinstance(plan.a, Box) else 0
+    box = sum(x.elements for x in (plan.a, *plan.b) if isinstance(x, Box))
     if plan.waits and any(_span(plan.c, plan.tile, n) is None for n in plan.c.m):
         return False
     return _bytes(plan.c, box + (plan.waiting_elements if plan.waits else 0)) <= 2 * ARRAYS_ON_STACK

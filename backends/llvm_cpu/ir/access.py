@@ -37,11 +37,32 @@ def write(
     stored, narrowed = memory_type(dtype, lanes), narrow(f, dtype, lanes, value)
     if mask is None:
         f.store(stored, narrowed, pointer)
+    elif not f.target.has_masks and (count := _first_lanes(lanes, mask)) is not None:
+        _write_pieces(f, dtype, lanes, str(narrowed), pointer, count)
     elif mask == prefix_mask(lanes, 1):
         # LLVM 22 makes a wider scalar store of a masked one that truncates and has one lane.
         f.store(memory_type(dtype), f.lane(stored, str(narrowed), 0), pointer)
     else:
         f.masked_store(stored, narrowed, pointer, mask)
+
+
+def _first_lanes(lanes: int, mask: str) -> int | None:
+    """How many of the first lanes a constant mask switches on; None if it is another one."""
+    return next((n for n in range(lanes) if mask == prefix_mask(lanes, n)), None)
+
+
+def _write_pieces(
+    f: Function, dtype: DType, lanes: int, value: str, pointer: str, count: int
+) -> None:
+    """The first lanes as stores of 4, 2, 1 of them: the binary digits of their count."""
+    first, piece = 0, lanes // 2
+    while piece:
+        if count & piece:
+            order = range(first, first + piece)
+            part = f.shuffle(memory_type(dtype, lanes), value, "poison", order)
+            f.store(memory_type(dtype, piece), part, f.gep(memory_type(dtype), pointer, first))
+            first += piece
+        piece //= 2
 
 
 def read_lanes(

@@ -118,7 +118,7 @@ class _Row:
     def parts(self) -> list[tuple[Store, int, int]]:
         """(store, first, past the last) of the run."""
         groups = self.box.groups[: self.kept]
-        shape = (*self.box.shape[: self.kept], self.extent)
+        shape = (*self.box.shape[: self.kept], self.extent + self.box.pad)
         target = Buffer("box", self.box.dtype, shape)
         index = [*_index(self.box, groups), "run"]
         nothing = const(float(self.value.fill), self.value.dtype)
@@ -137,6 +137,7 @@ def _row_of(box: Box, place: Place) -> _Row | None:
     whole = last == as_index(box.groups[-1].anchor) and box.extent(box.groups[-1]) == size
     if (
         whole
+        and not box.pad
         and len(box.groups) > 1
         and isinstance(size, int)
         and len(e.index) - 1 not in e.checked

@@ -63,11 +63,11 @@ def decoded(data: bytes) -> Choice | None:
         if found is None:
             return USUAL
         spans = tuple((str(axis), int(n)) for axis, n in found.pop("spans"))
-        along = str(found.pop("along"))
+        along, rows_first = str(found.pop("along")), bool(found.pop("rows_first"))
         numbers = {name: int(n) for name, n in found.items()}
         if min(*numbers.values(), *(n for _, n in spans)) < 1:
             return None
-        return Choice(Tile(**numbers, spans=spans, along=along))
+        return Choice(Tile(**numbers, spans=spans, rows_first=rows_first, along=along))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
