@@ -55,7 +55,7 @@ class Spares:
                     None if i in rows else Storage("spare", s.dtype, s.shape, "arena")
                     for i, s in enumerate(step.final)
                 )
-        answers = {
+        answers: dict[Step, Storage] = {
             step: Storage("answer", dtypes.bool_, (), "arena")
             for step in steps
             if isinstance(step, WhileStep)

@@ -7,7 +7,7 @@ import itertools
 import linecache
 import time
 from collections.abc import Callable, Sequence
-from typing import ClassVar, final
+from typing import ClassVar, Protocol, cast, final
 
 import numpy as np
 
@@ -111,6 +111,12 @@ class HostPointer:
     stride = size
 
 
+class Kernel(Protocol):
+    """A function of the interpreter: `kernel[grid](*arguments)`."""
+
+    def __getitem__(self, grid: tuple[int, int, int]) -> Callable[..., None]: ...
+
+
 _numbers = itertools.count(1)
 
 
@@ -130,11 +136,11 @@ def interpreted(launch: Launch) -> Ready:
     return run
 
 
-def _function(name: str, source: str):
+def _function(name: str, source: str) -> Kernel:
     """The function of a source text, which the interpreter wants to read again."""
     text = source.replace(_GPU, _HOST)
     file = f"<graphc kernel {name} {next(_numbers)}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     scope: dict[str, object] = {"__name__": f"graphc_kernel_{name}"}
     exec(compile(text, file, "exec"), scope)  # our own text: generated a moment ago
-    return scope[name]
+    return cast(Kernel, scope[name])

@@ -3,7 +3,7 @@
 Imported by generated sources only, when Triton is there.
 """
 
-# pyright: basic, reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
 
 from __future__ import annotations
 

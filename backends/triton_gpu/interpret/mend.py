@@ -7,7 +7,7 @@
 - bounds of loops are numbers also where NumPy insists on arrays without axes.
 """
 
-# pyright: basic, reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false, reportMissingImports=false
 
 from __future__ import annotations
 

@@ -169,7 +169,8 @@ class Loops:
     def _sides(self, e: Reduce) -> frozenset[Side]:
         """The sides along which what a reduction reads varies, or is masked."""
         here = sides_of({*e.arg.free, *e.axes}, self.body.scope)
-        return here | {self.tile.sides[n] for n in e.axes if n in self.tile.sides}
+        reduced: list[Side] = [self.tile.sides[n] for n in e.axes if n in self.tile.sides]
+        return here | frozenset(reduced)
 
     def _masked(self, e: Reduce) -> str:
         """The argument here, with the identity where it does not exist."""

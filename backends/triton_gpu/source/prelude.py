@@ -4,8 +4,11 @@ They are Triton's language, so this module is read as text and imported only wit
 `libdevice` is NVIDIA's library of elementary functions; the interpreter has its own of that name.
 """
 
-# pyright: basic, reportAttributeAccessIssue=false, reportArgumentType=false
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false
+# pyright: reportMissingImports=false
 # ruff: noqa: D103
+
+from __future__ import annotations
 
 import triton
 import triton.language as tl

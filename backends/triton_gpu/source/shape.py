@@ -30,8 +30,8 @@ Scope = Mapping[str, Bound]
 
 def sides_of(axes: Iterable[str], scope: Scope) -> frozenset[Side]:
     """The sides along which something of these axes varies."""
-    found = (scope[n].side for n in axes if n in scope)
-    return frozenset(s for s in found if s is not None)
+    found: list[Side | None] = [scope[n].side for n in axes if n in scope]
+    return frozenset({s: None for s in found if s is not None})
 
 
 def shape_text(sides: frozenset[Side], names: tuple[str, str] = (ROWS, LANES)) -> str:
