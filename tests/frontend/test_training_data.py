@@ -10,6 +10,7 @@ from graphc.errors import ArgumentError, DataError, ShapeError
 from graphc.frontend import seeds
 from graphc.frontend.callbacks import Callback
 from graphc.frontend.data import Batches, PyDataset
+from graphc.frontend.dtype_policy import set_dtype_policy
 from graphc.frontend.layers import Add, Dense, Input
 from graphc.frontend.models import Model, Sequential
 from graphc.frontend.optimizers import SGD
@@ -372,6 +373,7 @@ def test_nan_in_data_is_nan_in_the_numbers():
 
 def test_data_is_as_exact_as_floatx_says():
     gx.config.set_floatx("float64")
+    set_dtype_policy("float64")  # another test may have set one
     try:
         x, y = np.random.default_rng(0).normal(size=(2, 6, 3))
         model = gx.Sequential([gx.layers.Dense(3, use_bias=False)])
@@ -383,3 +385,4 @@ def test_data_is_as_exact_as_floatx_says():
         assert loss == pytest.approx(((x @ start - y) ** 2).mean(), rel=1e-14)
     finally:
         gx.config.set_floatx("float32")
+        set_dtype_policy("float32")
