@@ -34,6 +34,9 @@ class Nodes:
         self._compile = compile_
         self._made: dict[_Key, Runs] = {}
 
+    def __len__(self) -> int:
+        return len(self._made)
+
     def evaluate(
         self, inputs: Sequence[np.ndarray], node: Node, deciding: tuple[object, ...] = ()
     ) -> list[np.ndarray]:
