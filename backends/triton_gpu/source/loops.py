@@ -65,7 +65,9 @@ class Loops:
 
     def along(self, axis: Axis, side: Side, start: str = "") -> Bound:
         """A block of an axis along a side of the tile."""
-        vector = f"tl.arange(0, {SIDES[side]})" + ("[None, :]" if side else "[:, None]")
+        count = f"tl.arange(0, {SIDES[side]})"
+        count += ".to(tl.int64)" if self.out.integer == "tl.int64" else ""
+        vector = count + ("[None, :]" if side else "[:, None]")
         here = self.out.let(f"{start} + {vector}" if start else vector, f"at_{axis.name}_")
         width = self.tile.width(side)
         exact = isinstance(axis.size, int) and axis.size % width == 0
