@@ -48,14 +48,22 @@ def imports() -> tuple[Import, ...]:
 
 
 def _imports_of(path: Path) -> Iterator[Import]:
+    file = relative(path)
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
-    inside = {id(n) for f in functions for n in ast.walk(f)}
-    for node in ast.walk(tree):
-        where = relative(path), node.lineno if isinstance(node, ast.stmt) else 0
+    for node, inside in _statements(tree, False):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield Import(*where, alias.name, (), 0, id(node) in inside)
+                yield Import(file, node.lineno, alias.name, (), 0, inside)
         elif isinstance(node, ast.ImportFrom):
             names = tuple(alias.name for alias in node.names)
-            yield Import(*where, node.module or "", names, node.level, id(node) in inside)
+            yield Import(file, node.lineno, node.module or "", names, node.level, inside)
+
+
+def _statements(node: ast.AST, inside: bool) -> Iterator[tuple[ast.stmt, bool]]:
+    """Each statement, and whether a function holds it; expressions hold no statements."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt):
+            yield child, inside
+        if isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+            function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+            yield from _statements(child, inside or function)

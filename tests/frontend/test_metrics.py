@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from functools import cache
 
 import numpy as np
 import pytest
@@ -38,10 +39,15 @@ def counts(weights=None):
     return table.ravel()  # tn, fp, fn, tp
 
 
+@cache
+def counts_above(threshold):
+    return others.confusion_matrix(BITS, threshold < CHANCES, labels=[0, 1]).ravel()
+
+
 def best(wanted, constrained, least):
     rows = []
     for t in np.linspace(0, 1, 200):
-        tn, fp, fn, tp = others.confusion_matrix(BITS, t < CHANCES, labels=[0, 1]).ravel()
+        tn, fp, fn, tp = counts_above(t)
         with np.errstate(all="ignore"):
             shares = {"recall": tp / (tp + fn), "precision": np.nan_to_num(tp / (tp + fp)),
                       "specificity": tn / (tn + fp)}  # fmt: skip
@@ -53,7 +59,7 @@ def trapezoids(curve):
     points = []
     limits = [-1e-7, *np.linspace(0, 1, 200)[1:-1], 1 + 1e-7]
     for t in limits:
-        tn, fp, fn, tp = others.confusion_matrix(BITS, t < CHANCES, labels=[0, 1]).ravel()
+        tn, fp, fn, tp = counts_above(t)
         share = tp / (tp + fp) if tp + fp else 0
         points.append(
             (fp / (fp + tn), tp / (tp + fn)) if curve == "ROC" else (tp / (tp + fn), share)

@@ -52,8 +52,11 @@ def test_every_form_of_model(make, suffix, tmp_path):
         same(model.predict(values, verbose=0), fresh.predict(values, verbose=0))
 
 
+RATES = {"number": 0.1, "cosine": gx.optimizers.schedules.CosineDecay(0.1, 9)}
+
+
 @FORMATS
-@pytest.mark.parametrize("rate", [0.1, gx.optimizers.schedules.CosineDecay(0.1, 9)], ids=str)
+@pytest.mark.parametrize("rate", RATES.values(), ids=RATES)
 def test_training_goes_on(rate, suffix, tmp_path):
     x, y = np.ones((8, 3), np.float32), np.zeros((8, 1), np.float32)
     model = gx.Sequential([Dense(4, input_shape=(3,)), BatchNormalization(), Dense(1)])
