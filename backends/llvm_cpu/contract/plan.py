@@ -20,28 +20,18 @@ from graphc.kernels.settle import settled, with_axes
 from graphc.kernels.walk import size_names, walk
 
 from .choose import choose_tile
+from .crowd import columns_crowd, panel_crowds, rows_crowd
 from .operands import Box, InPlace, Operand, Panels, groups_of, in_place
 from .pack import panels_of, rows_of
 from .pairs import PAIR, paired
-from .spans import BOX_BYTES, COPY_BYTES, FEW
-from .tile import UNKNOWN, Shape, Tile, shape_of
+from .spans import BOX_BYTES, COPY_BYTES
+from .tile import Shape, Tile, shape_of
 
 FLOATS = (dtypes.float32, dtypes.float64)
 ARRAYS_ON_STACK = 1 << 18
 """Bytes of boxes and of waiting results together that one chunk may hold."""
-CROWDED_BYTES = 1 << 19
-FAR_APART = 1 << 10
-"""Half of a second-level cache, and a distance of rows at which they use few of its sets."""
 PAD = 16
 """Elements between rows of a copy."""
-COLUMNS_OF_COPY = 32
-FIRST_LEVEL = 1 << 15
-"""Of a first-level cache."""
-ROWS_OF_SLICES = 1 << 8
-SLICED = 1 << 13
-"""Rows of `a` that make up for copying narrow slices of the rows of `b`, those of one group, from
-so many elements apart."""
-ROWS_FOR_COPY = 1 << 10
 NARROW_ROW_BYTES = 512
 """Rows up to here are read in place: whole, one after the other, as fast as panels."""
 ROWS_OF_FAR = 256
@@ -197,7 +187,8 @@ def _copy_of(plan: Plan) -> Box | None:
     if len(known) < len(spans):
         return None
     box = Box(c.b[0], groups, known)
-    return box if box.step(plan.n) == 1 and _bytes(c, box.elements) <= COPY_BYTES else None
+    fits = box.step(plan.n) == 1 and _bytes(c, box.elements) <= COPY_BYTES
+    return replace(box, pad=PAD) if fits else None
 
 
 def _is_far(c: Contraction, lasting: frozenset[str]) -> bool:
@@ -215,20 +206,9 @@ def shape_for(kernel: Kernel, target: Target) -> Shape | None:
         return None
     c = paired(forward(c), target)
     direct = in_place(c.a)
-    direct = direct if direct and direct.dtype is c.a.dtype and not _crowds(c, direct) else None
+    direct = direct if direct and direct.dtype is c.a.dtype and not rows_crowd(c, direct) else None
     groups = groups_of(c.a, tuple(a.name for a in c.kernel.axes))
     return shape_of(c, groups, direct, target)
-
-
-def _crowds(c: Contraction, a: InPlace) -> bool:
-    """Whether rows of `a` along a sum over positions share so few sets of a cache that a padded
-    copy pays for columns enough."""
-    step, columns = a.step(c.k[-1]), c.kernel.axis(c.n[-1]).size
-    unknown = any(not isinstance(c.kernel.axis(n).size, int) for n in c.k)
-    if not unknown or a.step(c.m[-1]) != 1 or not isinstance(step, int):
-        return False
-    apart = step * a.dtype.itemsize
-    return apart % FAR_APART == 0 and isinstance(columns, int) and columns >= COLUMNS_OF_COPY
 
 
 def _edge(c: Contraction, tile: Tile) -> Edge | None:
@@ -298,13 +278,13 @@ def _second(c: Contraction, tile: Tile, b: Expr, width: int, lasting: frozenset[
         row = found.step(c.k[-1])
         wide = not isinstance(row, int) or row * found.dtype.itemsize > NARROW_ROW_BYTES
         kept = wide and found.load.buffer.name in lasting
-        copied = kept or _is_crowded(c, tile, found)
+        copied = kept or panel_crowds(c, tile, found, width)
         return _copied(c, tile, b, width) if copied else found
     if found and tile.along == "m":
         return found
     if found and tile.along == "k" and found.step(c.k[-1]) == 1:
         is_long = len(c.k) == 1 or (isinstance(last, int) and last % width == 0)
-        return found if is_long and not _columns_crowd(c, found) else _copied(c, tile, b, width)
+        return found if is_long and not columns_crowd(c, found) else _copied(c, tile, b, width)
     return _copied(c, tile, b, width)
 
 
@@ -313,41 +293,6 @@ def _copied(c: Contraction, tile: Tile, b: Expr, width: int) -> Panels:
     if tile.along == "k":
         return rows_of(c.kernel, b, c.batch, c.n, c.k)
     return panels_of(c.kernel, b, c.batch, c.n, c.k, width)
-
-
-def _is_crowded(c: Contraction, tile: Tile, b: InPlace) -> bool:
-    """Whether the rows of one step are so far apart that few of them fit a cache together.
-
-    Rows at a distance of a large power of two share sets; copying pays if enough rows of `a` use
-    the copy.
-    """
-    inner = c.k[-1]
-    step, guess = b.step(inner), dict.fromkeys(size_names(c.kernel), UNKNOWN)
-    if not isinstance(step, int) or step == 0:
-        return False
-    apart = step * b.dtype.itemsize
-    apart &= -apart
-    length = prod(tile.span(n) or evaluate(c.kernel.axis(n).size, guess) for n in c.k)
-    rows = prod(evaluate(c.kernel.axis(n).size, guess) for n in c.m)
-    crowded = apart >= FAR_APART and length * apart > CROWDED_BYTES
-    if crowded and rows >= ROWS_FOR_COPY:
-        return True
-    columns, whole = c.kernel.axis(c.n[-1]).size, all(tile.span(n) is None for n in c.k)
-    is_slice = isinstance(columns, int) and 2 * columns <= step
-    few = dict.fromkeys(size_names(c.kernel), FEW)
-    rows = prod(evaluate(c.kernel.axis(n).size, few) for n in c.m)
-    return whole and is_slice and rows >= ROWS_OF_SLICES and length * step > SLICED
-
-
-def _columns_crowd(c: Contraction, b: InPlace) -> bool:
-    """Whether columns along which lanes run are so far apart that few of them fit a first-level
-    cache together."""
-    apart, sizes = b.step(c.n[-1]), [c.kernel.axis(n).size for n in (*c.k[:-1], c.n[-1])]
-    if not isinstance(apart, int) or not all(isinstance(x, int) for x in sizes):
-        return False
-    apart *= b.dtype.itemsize
-    apart &= -apart
-    return apart >= FAR_APART and apart * prod(x for x in sizes if isinstance(x, int)) > FIRST_LEVEL
 
 
 def _bytes(c: Contraction, elements: int) -> int:

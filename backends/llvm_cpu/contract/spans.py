@@ -11,7 +11,7 @@ from dataclasses import replace
 from math import prod
 
 from .operands import Box
-from .tile import STEP_BYTES, UNKNOWN, Shape, Tile
+from .tile import UNKNOWN, Shape, Tile, step_bytes
 
 FEW = 4
 """What a named size counts for where items are counted: small batches should run in parallel."""
@@ -103,7 +103,7 @@ def _cut_sum(s: Shape, width: int, panels: int, rows: Mapping[str, int]) -> dict
 
     def fits(some: Mapping[str, int]) -> bool:
         copied = prod(some[n] for n in s.c.k) * width * panels * s.bytes
-        return _fits(s, width, some, STEP_BYTES) and not (s.copies and copied > COPY_BYTES)
+        return _fits(s, width, some, step_bytes(s.lanes)) and not (s.copies and copied > COPY_BYTES)
 
     for n in sorted(s.c.k, key=lambda x: x in windows):
         size = spans[n]
@@ -143,8 +143,10 @@ def _cut_rows(
     m, last = s.c.m, _last_span(s, tile)
     spans = dict.fromkeys(m[:-1], 1) | {m[-1]: last}
     if not tile.rows_first and (not s.is_boxed or len(m) == 1):
-        panels = min(panels, products // max(1, products_per_row * last))
-        panels = max(1, min(panels, _panels(s, tile.vectors * s.lanes) // ENOUGH_ITEMS))
+        panels = max(1, min(panels, products // max(1, products_per_row * last)))
+        rows = prod(s.length(n, FEW if m[1:] else UNKNOWN) for n in m)
+        if rows * products_per_row * panels < ENOUGH_ITEMS * products:
+            panels = max(1, min(panels, _panels(s, tile.vectors * s.lanes) // ENOUGH_ITEMS))
     wanted = max(1, products // max(1, products_per_row * panels))
     whole_sum = {n: s.steps(n) for n in s.c.k}
     is_cut = len(m) == 1 or s.known(m[-1]) != last

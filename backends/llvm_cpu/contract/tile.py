@@ -22,14 +22,17 @@ UNKNOWN = 64
 """What a named size counts for in work and memory."""
 MOST_ROWS = 14
 """More rows make long functions and gain nothing."""
-STEP_BYTES = 1 << 19
-"""The same under one step of a sum that must be cut."""
+WIDE = 16
+"""Lanes of float32 in the vectors of processors whose second-level caches hold a megabyte or more;
+those of the others hold a quarter to half of that."""
 LEAST_STEP = 256
 """Rows of `b` in a step that are worth the waiting of results."""
 LINE_COST = 0.1
 """Cycles of a cache line that is touched once per step of the sum."""
-FAR_ROW = 1 << 9
-"""Bytes between rows of `b`, from which on pieces of them are worth a copy."""
+FAR_ROW = 8
+"""Vectors between rows of `b`, from which on pieces of them are worth a copy."""
+LARGE = 1 << 22
+"""Bytes of `b` that no second-level cache holds: worth a copy if a batch has a few rows."""
 ROWS_OF_COPY = 32
 """Rows of a step that make up for a copy of `b`."""
 LONG_SUM = 1 << 10
@@ -141,21 +144,29 @@ def shape_of(
     """The facts about a contraction on a machine; `direct` is `a` if it is read in place."""
     per_vector = max(1, c.a.dtype.itemsize // 4)
     size = target.lanes, target.registers, per_vector
-    return Shape(c.kernel, c, groups, direct, *size, _apart(c), _copies_second(c))
+    apart, copies = _apart(c, step_bytes(target.lanes)), _copies_second(c, target.lanes)
+    return Shape(c.kernel, c, groups, direct, *size, apart, copies)
 
 
-def _copies_second(c: Contraction) -> bool:
+def step_bytes(lanes: int) -> int:
+    """Of both operands under one step of a sum that must be cut."""
+    return 1 << 19 if lanes >= WIDE else 1 << 17
+
+
+def _copies_second(c: Contraction, lanes: int) -> bool:
     """Whether a copy of `b` pays within an item: many rows use it, and its own rows are so far
     apart that each of their pieces is a stream of its own, or pushes others out of the caches."""
     b = in_place(c.b[0]) if len(c.b) == 1 else None
     if b is None or b.dtype is not c.sums[0].dtype or b.step(c.n[-1]) != 1:
         return False
     step, sizes = b.step(c.k[-1]), [c.kernel.axis(n).size for n in c.m]
-    rows = prod(x if isinstance(x, int) else 1 for x in sizes)
-    return isinstance(step, int) and step * b.dtype.itemsize >= FAR_ROW and rows >= ROWS_OF_COPY
+    held = prod(x for n in b.load.free if isinstance(x := c.kernel.axis(n).size, int))
+    unknown = UNKNOWN if held * b.dtype.itemsize >= LARGE else 1
+    rows = prod(x if isinstance(x, int) else unknown for x in sizes)
+    return isinstance(step, int) and step >= FAR_ROW * lanes and rows >= ROWS_OF_COPY
 
 
-def _apart(c: Contraction) -> int:
+def _apart(c: Contraction, most: int) -> int:
     """The power of two that divides the distance of rows of `b`, which then share few sets.
 
     Counted for sums of known length, where a step of many rows fits a cache all the same, and where
@@ -169,7 +180,7 @@ def _apart(c: Contraction) -> int:
     if m_is_known or not sum_is_known:
         return 0
     known = [x & -x for x in steps if isinstance(x, int)]
-    return max((x for x in known if x * LEAST_STEP <= STEP_BYTES), default=0)
+    return max((x for x in known if x * LEAST_STEP <= most), default=0)
 
 
 # ---------------------------------------------------------------------------- registers
