@@ -11,8 +11,10 @@ CODE   := graphc frontend backends tests examples benchmarks
 demo: $(VENV)/demo.stamp
 	$(RUN) -m graphc demo --out out
 
+# JOBS: processes that share the tests.
+JOBS ?= 2
 test: $(VENV)/dev.stamp
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n $(JOBS) --dist worksteal
 
 test-slow: $(VENV)/dev.stamp
 	$(RUN) -m pytest -m slow
