@@ -114,7 +114,7 @@ def test_every_name(name):
         assert in_order == [n for n, _ in wanted], kind
         # What is ours alone stands behind what Keras has.
         alone = [n for n, _ in found[: len(wanted)] if n not in dict(wanted)]
-        assert not alone or kind in BETWEEN, (kind, alone)
+        assert not alone, (kind, alone)
         for argument, default in wanted:
             if default is None or argument == "name" or (kind, argument) in OWN_DEFAULT:
                 continue
@@ -123,7 +123,3 @@ def test_every_name(name):
             )  # fmt: skip
         compared += 1
     assert compared
-
-
-# A keyword of ours alone may stand between where only keywords follow.
-BETWEEN: set[str] = set()
