@@ -126,13 +126,13 @@ BY_NAME: dict[str, type[Constraint]] = {
 }
 
 
-def get(given: Given) -> Constraint | None:
+def get(identifier: Given) -> Constraint | None:
     """The constraint meant by a name, class, object, config or function; None for None."""
-    if given is None:
+    if identifier is None:
         return None
-    if callable(given) and not isinstance(given, type | Constraint):
-        return Custom(given)
-    return resolve("constraint", BY_NAME, given, Constraint)
+    if callable(identifier) and not isinstance(identifier, type | Constraint):
+        return Custom(identifier)
+    return resolve("constraint", BY_NAME, identifier, Constraint)
 
 
 def serialize(constraint: Constraint) -> dict[str, object]:

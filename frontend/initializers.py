@@ -312,6 +312,7 @@ BY_NAME: dict[str, type[Initializer]] = {
 # fmt: on
 
 zeros, ones, constant, identity, orthogonal = Zeros, Ones, Constant, Identity, Orthogonal
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
 random_uniform, random_normal, truncated_normal = RandomUniform, RandomNormal, TruncatedNormal
 glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
 he_uniform, he_normal = HeUniform, HeNormal
@@ -320,18 +321,20 @@ variance_scaling = VarianceScaling
 
 
 @overload
-def get(given: None) -> None: ...
+def get(identifier: None) -> None: ...
 @overload
-def get(given: Given) -> Initializer: ...
-def get(given: Given | None) -> Initializer | None:
+def get(identifier: Given) -> Initializer: ...
+def get(identifier: Given | None) -> Initializer | None:
     """The initializer meant by a name, class, object, config, array, or function of a shape."""
-    if given is None:
+    if identifier is None:
         return None
-    if isinstance(given, np.ndarray | np.generic | Tensor):
-        return Values(given.numpy() if isinstance(given, Tensor) else np.asarray(given))
-    if callable(given) and not isinstance(given, type | Initializer):
-        return Custom(given)
-    return resolve("initializer", BY_NAME, given, Initializer)
+    if isinstance(identifier, np.ndarray | np.generic | Tensor):
+        return Values(
+            identifier.numpy() if isinstance(identifier, Tensor) else np.asarray(identifier)
+        )
+    if callable(identifier) and not isinstance(identifier, type | Initializer):
+        return Custom(identifier)
+    return resolve("initializer", BY_NAME, identifier, Initializer)
 
 
 def serialize(initializer: Initializer) -> dict[str, object]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Protocol, Self, TypeGuard, TypeVar, cast, runtime_checkable
 
 from graphc.errors import ArgumentError, NotSupportedError, UnknownNameError
@@ -21,16 +22,32 @@ def find(kind: str, table: Mapping[str, T], name: str) -> T:
     1
 
     Raises:
-        UnknownNameError: no such entry; the message lists those there are.
+        UnknownNameError: no such entry; the message lists those there are, and the nearest one.
     """
     if (own := get_registered_object(name)) is not None:
         return cast(T, own)
     found = entry_of(table, name)
     if found is None:
         raise UnknownNameError(
-            f"no {kind} of that name", received=repr(name), expected=", ".join(table)
+            f"no {kind} of that name",
+            received=repr(name),
+            expected=", ".join(table),
+            fix=suggestion(name, table),
         )
     return found
+
+
+def suggestion(name: str, known: Iterable[str]) -> str | None:
+    """What may have been meant by a name that is not known.
+
+    >>> suggestion("acuracy", ["accuracy", "mse"])
+    "write 'accuracy'"
+    """
+    plain: dict[str, str] = {}
+    for k in known:
+        plain.setdefault(_plain(k), k)
+    near = get_close_matches(_plain(name), plain, n=1, cutoff=0.7)
+    return f"write {plain[near[0]]!r}" if near else None
 
 
 def entry_of(table: Mapping[str, T], name: str) -> T | None:

@@ -158,13 +158,13 @@ BY_NAME: dict[str, type[Regularizer]] = {
 }
 
 
-def get(given: Given) -> Regularizer | None:
+def get(identifier: Given) -> Regularizer | None:
     """The regularizer meant by a name, class, object, config or function; None for None."""
-    if given is None:
+    if identifier is None:
         return None
-    if callable(given) and not isinstance(given, type | Regularizer):
-        return Custom(given)
-    return resolve("regularizer", BY_NAME, given, Regularizer)
+    if callable(identifier) and not isinstance(identifier, type | Regularizer):
+        return Custom(identifier)
+    return resolve("regularizer", BY_NAME, identifier, Regularizer)
 
 
 def serialize(regularizer: Regularizer) -> dict[str, object]:

@@ -10,10 +10,12 @@ import contextlib
 import linecache
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from types import FrameType
 from typing import Literal
 
 Role = Literal["forward", "backward", "update"]
@@ -51,6 +53,8 @@ _UNKNOWN = Source("<unknown>", 0)
 _inherited: ContextVar[Source | None] = ContextVar("inherited source", default=None)
 _role: ContextVar[Role] = ContextVar("role", default="forward")
 _known: dict[tuple[str, int, Role], Source] = {}
+# What Python remembers of warnings, so that a loop shows each of them once.
+_warned: dict[str | tuple[str, type[Warning], int], int] = {}
 
 
 def user_source() -> Source:
@@ -58,7 +62,7 @@ def user_source() -> Source:
     if (inherited := _inherited.get()) is not None:
         return inherited
     frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
+    while frame is not None and _is_ours(frame):
         frame = frame.f_back
     if frame is None:
         return _UNKNOWN
@@ -66,6 +70,19 @@ def user_source() -> Source:
     if (source := _known.get(key)) is None:
         source = _known[key] = Source(*key)
     return source
+
+
+def _is_ours(frame: FrameType) -> bool:
+    file = frame.f_code.co_filename
+    # Python calls what dataclasses make so, and also what `python -c` runs.
+    made = file == "<string>" and str(frame.f_globals.get("__name__")).startswith("graphc.")
+    return made or file.startswith(_OURS)
+
+
+def warn(message: str) -> None:
+    """A UserWarning that names the user's line."""
+    source = user_source()
+    warnings.warn_explicit(message, UserWarning, source.file, source.line, registry=_warned)
 
 
 @contextmanager

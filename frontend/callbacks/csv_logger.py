@@ -8,6 +8,8 @@ from typing import IO, final
 
 import numpy as np
 
+from graphc.frontend.saving.atomic import unwritable
+
 from .callback import Callback, Logs
 
 
@@ -28,7 +30,11 @@ class CSVLogger(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._close()
         self._columns = self._known() if self.append else []
-        self._file = self.filename.open("a" if self.append else "w", newline="", encoding="utf-8")
+        mode = "a" if self.append else "w"
+        try:
+            self._file = self.filename.open(mode, newline="", encoding="utf-8")
+        except OSError as error:
+            raise unwritable(self.filename, error) from error
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         assert self._file is not None, "training has begun"

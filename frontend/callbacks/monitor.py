@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 
 import numpy as np
 
 from graphc.errors import ArgumentError
+from graphc.provenance import warn
 
 from .callback import Callback
 
@@ -39,10 +39,9 @@ class MonitorCallback(Callback):
     ) -> None:  # fmt: skip
         super().__init__()
         if mode not in ("auto", "min", "max"):
-            warnings.warn(
+            warn(
                 f"mode {mode!r} of {type(self).__name__} is none of auto, min and max; "
-                "it is taken to be auto",
-                stacklevel=3,
+                "it is taken to be auto"
             )
             mode = "auto"
         self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
@@ -66,16 +65,14 @@ class MonitorCallback(Callback):
         """The number that is watched; a warning if it is not there."""
         found = (logs or {}).get(self.monitor)
         if found is None:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} watches `{self.monitor}`, which is not available; there "
-                f"are {', '.join(logs or {}) or 'no numbers'}",
-                stacklevel=2,
+                f"are {', '.join(logs or {}) or 'no numbers'}"
             )
         elif np.ndim(found):
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} watches one number, and `{self.monitor}` has the shape "
-                f"{np.shape(found)}",
-                stacklevel=2,
+                f"{np.shape(found)}"
             )
             return None
         return found

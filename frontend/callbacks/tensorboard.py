@@ -14,6 +14,7 @@ import numpy as np
 
 from graphc.errors import ArgumentError, MissingExtraError
 from graphc.frontend.layers import Embedding
+from graphc.frontend.saving.atomic import unwritable
 
 from .callback import Callback, Logs
 from .learning_rates import optimizer_of
@@ -163,7 +164,11 @@ class TensorBoard(Callback):
 
     def _writer(self, name: str) -> SummaryWriter:
         if name not in self._writers:
-            self._writers[name] = _tensorboard().SummaryWriter(str(self.log_dir / name))
+            folder = self.log_dir / name
+            try:
+                self._writers[name] = _tensorboard().SummaryWriter(str(folder))
+            except OSError as error:
+                raise unwritable(folder, error) from error
         return self._writers[name]
 
     def _close(self) -> None:

@@ -7,13 +7,13 @@ import numpy as np
 from graphc.errors import ArgumentError
 
 
-def to_categorical(labels: object, num_classes: int | None = None) -> np.ndarray:
+def to_categorical(x: object, num_classes: int | None = None) -> np.ndarray:
     """One-hot float32 vectors for class numbers.
 
     >>> to_categorical(2, 3).tolist(), to_categorical([0, 1]).tolist()
     ([0.0, 0.0, 1.0], [[1.0, 0.0], [0.0, 1.0]])
     """
-    numbers = np.asarray(labels)
+    numbers = np.asarray(x)
     if numbers.ndim > 1 and numbers.shape[-1] == 1:
         numbers = numbers[..., 0]
     whole = numbers.astype(np.int64)

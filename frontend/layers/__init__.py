@@ -106,7 +106,7 @@ from .recurrent import (
     StackedRNNCells,
     TimeDistributed,
 )
-from .registry import KNOWN, register
+from .registry import KNOWN, deserialize, register, serialize
 from .regularization import (
     ActivityRegularization,
     AlphaDropout,
@@ -137,7 +137,10 @@ GlobalAvgPool3D = GlobalAveragePooling3D
 GlobalMaxPool1D = GlobalMaxPooling1D
 GlobalMaxPool2D = GlobalMaxPooling2D
 GlobalMaxPool3D = GlobalMaxPooling3D
+Convolution1DTranspose = Conv1DTranspose
 Convolution2DTranspose = Conv2DTranspose
+Convolution3DTranspose = Conv3DTranspose
+SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D
 
 KNOWN.update((n, v) for n, v in vars().items() if isinstance(v, type) and issubclass(v, Layer))
@@ -170,9 +173,11 @@ __all__ = [
     "Conv3D",
     "Conv3DTranspose",
     "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
     "Convolution2DTranspose",
     "Convolution3D",
+    "Convolution3DTranspose",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
@@ -257,6 +262,7 @@ __all__ = [
     "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
+    "SeparableConvolution1D",
     "SeparableConvolution2D",
     "SimpleRNN",
     "SimpleRNNCell",
@@ -282,10 +288,12 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
     "register",
+    "serialize",
     "subtract",
 ]

@@ -17,6 +17,7 @@ from graphc.dtypes import DType
 from graphc.errors import ArgumentError
 from graphc.frontend import activations
 from graphc.frontend.lookup import config_of, is_configurable
+from graphc.frontend.usual import with_usual
 
 Arguments = Mapping[str, object]
 # What every layer answers in `get_config`.
@@ -91,18 +92,7 @@ class WithUsual(Protocol):
 def signature_of(kind: type) -> inspect.Signature:
     """The signature of `__init__`, with the keywords that a class lists in `usual`."""
     plain = inspect.signature(_initializer(kind))
-    if not isinstance(kind, WithUsual):
-        return plain
-    found = list(plain.parameters.values())
-    rest = [p for p in found if p.kind is p.VAR_KEYWORD]
-    own = [p for p in found if p.kind is not p.VAR_KEYWORD]
-    named = {p.name for p in own}
-    more = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value)
-        for name, value in kind.usual.items()
-        if name not in named and rest
-    ]
-    return plain.replace(parameters=[*own, *more, *rest])
+    return with_usual(plain, kind.usual) if isinstance(kind, WithUsual) else plain
 
 
 def _initializer(kind: type) -> Callable[..., None]:

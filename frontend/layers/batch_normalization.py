@@ -10,6 +10,7 @@ import numpy as np
 
 from graphc.errors import ArgumentError
 from graphc.frontend import effects, initializers
+from graphc.frontend.usual import behind
 from graphc.ir.node import Tensor
 from graphc.ops import convert, elementwise, movement, normalization, reduce
 from graphc.ops.variable import Variable
@@ -47,9 +48,12 @@ class BatchNormalization(Layer):
     renorm_mean: Variable
     renorm_stddev: Variable
     usual: ClassVar[Mapping[str, object]] = {
-        **rules(beta="zeros", gamma="ones"),
-        "moving_mean_initializer": "zeros",
-        "moving_variance_initializer": "ones",
+        **behind(
+            rules(beta="zeros", gamma="ones"),
+            "gamma_initializer",
+            moving_mean_initializer="zeros",
+            moving_variance_initializer="ones",
+        ),
         "renorm": False,
         "renorm_clipping": None,
         "renorm_momentum": 0.99,

@@ -21,7 +21,7 @@ class AbstractConv(SpatialLayer):
     floor((size - e) / stride) + 1 for "valid" and ceil(size / stride) for "same" padding.
     """
 
-    usual = rules(kernel="glorot_uniform", bias="zeros")
+    usual = rules(True, kernel="glorot_uniform", bias="zeros")
 
     def __init__(
         self, filters: int, kernel_size: Ints, strides: Ints = 1, padding: str = "valid",
@@ -118,7 +118,7 @@ class AbstractConvTranspose(SpatialLayer):
     (size - 1) * stride + e - 2 * padding + output_padding with an `output_padding`.
     """
 
-    usual = rules(kernel="glorot_uniform", bias="zeros")
+    usual = rules(True, kernel="glorot_uniform", bias="zeros")
 
     def __init__(
         self, filters: int, kernel_size: Ints, strides: Ints = 1, padding: str = "valid",
@@ -169,6 +169,20 @@ class Conv2DTranspose(AbstractConvTranspose):
 
 @final
 class Conv3DTranspose(AbstractConvTranspose):
-    """Transposed convolution of volumes: (batch, depth, height, width, channels)."""
+    """Transposed convolution of volumes: (batch, depth, height, width, channels).
+
+    Keras has the two arguments behind `padding` the other way round here.
+    """
 
     rank: ClassVar[int] = 3
+
+    def __init__(
+        self, filters: int, kernel_size: Ints, strides: Ints = 1, padding: str = "valid",
+        data_format: str | None = None, output_padding: Ints | None = None,
+        dilation_rate: Ints = 1, activation: str | activations.Activation | None = None,
+        use_bias: bool = True, **options: Unpack[KernelOptions],
+    ) -> None:  # fmt: skip
+        super().__init__(
+            filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate,
+            activation, use_bias, **options,
+        )  # fmt: skip

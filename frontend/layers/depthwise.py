@@ -20,7 +20,7 @@ class AbstractDepthwiseConv(SpatialLayer):
     c * depth_multiplier + m. Sizes are those of an ordinary convolution.
     """
 
-    usual = rules(depthwise="glorot_uniform", bias="zeros")
+    usual = rules(True, depthwise="glorot_uniform", bias="zeros")
 
     def __init__(
         self, kernel_size: Ints, strides: Ints = 1, padding: str = "valid",
@@ -77,7 +77,7 @@ class AbstractSeparableConv(SpatialLayer):
     (1, ..., channels * depth_multiplier, filters): k*k*c + c*f weights instead of k*k*c*f.
     """
 
-    usual = rules(depthwise="glorot_uniform", pointwise="glorot_uniform", bias="zeros")
+    usual = rules(True, depthwise="glorot_uniform", pointwise="glorot_uniform", bias="zeros")
 
     def __init__(
         self, filters: int, kernel_size: Ints, strides: Ints = 1, padding: str = "valid",

@@ -19,6 +19,7 @@ from graphc.frontend.eager import eager_on_arrays
 from graphc.frontend.naming import snake_case, unique_name
 from graphc.frontend.saving import room
 from graphc.frontend.structure import map_arrays
+from graphc.frontend.usual import by_position
 from graphc.ir.mode import is_eager
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree, leaves, tree_map
@@ -78,13 +79,16 @@ class Layer(Holder):
     _given: Mapping[str, object]
     input_spec: InputSpec | None = None
     # Keywords of `__init__` besides those of all layers, with what they are when not given.
-    # Those that `rules` makes are rules of weights that `build` adds.
+    # Those that `rules` makes are rules of weights that `build` adds. They may be given by position
+    # too, in this order, behind the other arguments.
     usual: ClassVar[Mapping[str, object]] = {}
     __signature__: ClassVar[Signature]
 
     def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
         if cls.usual:
+            if "__init__" in vars(cls):
+                cls.__init__ = by_position(cls.__init__, cls.usual)
             parameters = list(signature_of(cls).parameters.values())
             cls.__signature__ = Signature(parameters[1:])
         if "build" in vars(cls):

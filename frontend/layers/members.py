@@ -146,18 +146,22 @@ class Holder:
         """The values of all weights."""
         return [w.numpy() for w in self.weights]
 
-    def set_weights(self, values: Sequence[object]) -> None:
+    def set_weights(self, weights: Sequence[object]) -> None:
         """Give all weights values, in the order of `weights`."""
-        weights = self.weights
-        if len(values) != len(weights):
+        own = self.weights
+        if len(weights) != len(own):
             raise ArgumentError(
-                f"{self.name} has {len(weights)} weights",
-                received=f"{len(values)} values",
-                expected=", ".join(f"{w.name} {w.shape}" for w in weights) or "none",
+                f"{self.name} has {len(own)} weights",
+                received=f"{len(weights)} values",
+                expected=", ".join(f"{w.name} {w.shape}" for w in own) or "none",
                 fix="build the layer first, by calling it" if not self.built else None,
             )
-        for weight, value in zip(weights, values):
-            weight.assign(np.asarray(value))
+        values = [np.asarray(value) for value in weights]
+        # All of them are looked at first: an error leaves the weights as they are.
+        for weight, value in zip(own, values):
+            weight.check(value)
+        for weight, value in zip(own, values):
+            weight.assign(value)
 
     def count_params(self) -> int:
         """The number of elements in all weights."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar, cast
 
 from graphc.errors import ArgumentError
-from graphc.frontend.lookup import find
+from graphc.frontend.lookup import Config, config_of, find
 
 from .layer import Layer
 
@@ -50,6 +50,19 @@ def layer_of(given: Given) -> Layer:
     raise ArgumentError(
         "not a layer", received=repr(given), expected='a layer, or {"class_name": .., "config": ..}'
     )
+
+
+def serialize(layer: Layer) -> dict[str, object]:
+    """The layer as {"class_name", "config"}, from which `deserialize` makes it again."""
+    return config_of(layer)
+
+
+def deserialize(config: Config, custom_objects: Mapping[str, type[Layer]] | None = None) -> Layer:
+    """The layer that `serialize` described; `custom_objects` has classes of your own by name."""
+    own = (custom_objects or {}).get(str(config.get("class_name")))
+    if own is None:
+        return layer_of(config)
+    return own.from_config(cast(Config, config.get("config", {})))
 
 
 def copied(layer: Layer, **changed: object) -> Layer:

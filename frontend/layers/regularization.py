@@ -70,7 +70,7 @@ class AbstractSpatialDropout(Noise):
     rank: ClassVar[int]
 
     def __init__(
-        self, rate: float, seed: int | None = None, data_format: str | None = None,
+        self, rate: float, data_format: str | None = None, seed: int | None = None,
         **options: Unpack[LayerOptions],
     ) -> None:  # fmt: skip
         super().__init__(seed, **options)
@@ -89,6 +89,12 @@ class SpatialDropout1D(AbstractSpatialDropout):
     """Whole features of a sequence become 0: (batch, steps, features)."""
 
     rank: ClassVar[int] = 1
+
+    def __init__(
+        self, rate: float, seed: int | None = None, data_format: str | None = None,
+        **options: Unpack[LayerOptions],
+    ) -> None:  # fmt: skip
+        super().__init__(rate, data_format, seed, **options)
 
 
 @final

@@ -79,15 +79,18 @@ def common(options: LayerOptions) -> LayerOptions:
     return options
 
 
-def rules(**initial: initializers.Given) -> dict[str, object]:
+def rules(activity: bool = False, /, **initial: initializers.Given) -> dict[str, object]:
     """The keywords for weights of these names, with their initializers by default.
 
-    >>> list(rules(kernel="glorot_uniform"))
-    ['kernel_initializer', 'kernel_regularizer', 'kernel_constraint']
+    With `activity` the regularizer of what the layer answers stands among them.
+
+    >>> list(rules(True, kernel="glorot_uniform"))
+    ['kernel_initializer', 'kernel_regularizer', 'activity_regularizer', 'kernel_constraint']
     """
     return {
         **{f"{name}_initializer": initializer for name, initializer in initial.items()},
         **{f"{name}_regularizer": None for name in initial},
+        **({"activity_regularizer": None} if activity else {}),
         **{f"{name}_constraint": None for name in initial},
     }
 

@@ -246,12 +246,20 @@ class SparseCategoricalCrossentropy(FunctionLoss):
             targets = targets[targets != self.ignore_class]
         if not targets.size or classes is None:
             return
-        low, high = targets.min(), targets.max()
         whole = targets.dtype.kind in "biu" or bool(np.all(targets == np.trunc(targets)))
-        if not (whole and low >= 0 and high < classes):
+        if not (whole and targets.min() >= 0 and targets.max() < classes):
             raise DataError(
                 f"targets of {self.name} are class numbers",
-                received=f"{'' if whole else 'broken '}numbers from {low} to {high}",
+                received=_range_of(targets),
                 expected=f"0 .. {classes - 1}, for {classes} outputs of the model",
                 fix="give the last layer one output per class, or number the classes from 0",
             )
+
+
+def _range_of(targets: np.ndarray) -> str:
+    """What is wrong with class numbers, for a message."""
+    if not np.isfinite(targets).all():
+        return f"{int((~np.isfinite(targets)).sum())} of {targets.size} are nan or infinite"
+    low, high = targets.min(), targets.max()
+    fractions = bool(np.any(targets != np.trunc(targets)))
+    return f"{'fractions' if fractions else 'numbers'} from {low} to {high}"

@@ -5,7 +5,6 @@ IoU of a class = true and predicted / (true or predicted)
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import final
 
@@ -17,6 +16,7 @@ from graphc.ir.node import Tensor
 from graphc.ops import convert, elementwise, index, leaf, movement, numeric, reduce
 from graphc.ops.convert import TensorLike
 from graphc.ops.elementwise import add, div, logical_and, mul, sub, where
+from graphc.provenance import warn
 
 from .metric import Metric
 
@@ -88,10 +88,9 @@ class ConfusionMatrix(Metric):
 
     def _whole(self, weight: Tensor) -> Tensor:
         if weight.dtype.is_float:
-            warnings.warn(
+            warn(
                 f"{self.name} counts in {self.dtype}, so broken weights are cut off; "
-                "give dtype='float32' to count them",
-                stacklevel=4,
+                "give dtype='float32' to count them"
             )
         return convert.cast(weight, self.dtype)
 

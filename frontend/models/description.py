@@ -11,7 +11,16 @@ from graphc.frontend.saving.objects import deserialize_keras_object
 from .model import Model
 
 
-def model_from_json(text: str, custom_objects: Mapping[str, object] | None = None) -> Model:
+def clone_model(model: Model) -> Model:
+    """A model of the same architecture, with weights of its own at their initial values.
+
+    Raises:
+        ArgumentError: a model whose architecture is Python code.
+    """
+    return model_from_json(model.to_json())
+
+
+def model_from_json(json_string: str, custom_objects: Mapping[str, object] | None = None) -> Model:
     """The model that `to_json` described, with initial weights and not compiled.
 
     >>> from graphc.frontend.layers import Dense
@@ -25,7 +34,7 @@ def model_from_json(text: str, custom_objects: Mapping[str, object] | None = Non
         UnknownNameError: a class or function of one's own that is not registered.
     """
     try:
-        config = json.loads(text)
+        config = json.loads(json_string)
     except (ValueError, RecursionError) as error:
         raise DataError("the text is no JSON", received=str(error)) from error
     model = deserialize_keras_object(config, custom_objects)

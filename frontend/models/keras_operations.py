@@ -50,6 +50,7 @@ OPERATIONS: dict[str, Operation] = {
     "Gelu": activation.gelu,              "Silu": activation.silu,
     "Reshape": lambda x, newshape: movement.reshape(x, _sizes(x, newshape)),
     "Transpose": lambda x, axes=None: movement.transpose(x, axes),
+    "Einsum": lambda *xs, subscripts: matmul.einsum(subscripts, *xs),
     "Concatenate": lambda xs, axis=0: movement.concat(xs, axis),
     "Stack": lambda x, axis=0: movement.stack(x, axis),
     "Cast": lambda x, dtype: convert.cast(x, dtype),

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self, Unpack, cast
 
-from graphc.errors import ArgumentError, ModeError, UnknownNameError
+from graphc.errors import ArgumentError, ModeError, OutOfRangeError, UnknownNameError
 from graphc.frontend.layers.calls import call_of
 from graphc.frontend.layers.layer import Layer
 from graphc.frontend.layers.registry import KNOWN
 from graphc.frontend.layers.spec import LayerOptions, build_shape
-from graphc.frontend.lookup import made
+from graphc.frontend.lookup import made, suggestion
 from graphc.frontend.naming import unique_name
 from graphc.frontend.saving import files, graphc_format
 from graphc.frontend.saving.objects import serialize_keras_object
@@ -114,33 +114,46 @@ class Model(Trained):
             )
         return self.wiring
 
+    def _layer_at(self, index: int) -> Layer:
+        count = len(self.layers)
+        if not -count <= index < count:
+            raise OutOfRangeError(
+                f"{self.name} has {count} layers",
+                received=f"index {index}",
+                expected=f"0 .. {count - 1}",
+            )
+        return self.layers[index]
+
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of that name or at that position."""
         if (name is None) == (index is None):
             raise ArgumentError("a layer has a name or an index", received=f"{name}, {index}")
         if index is not None:
-            return self.layers[index]
+            return self._layer_at(index)
         found = [layer for layer in self.layers if layer.name == name]
         if not found:
             names = ", ".join(layer.name for layer in self.layers)
             raise UnknownNameError(
-                f"no layer of {self.name} has that name", received=repr(name), expected=names
+                f"no layer of {self.name} has that name",
+                received=repr(name),
+                expected=names,
+                fix=suggestion(str(name), [layer.name for layer in self.layers]),
             )
         return found[0]
 
     # ------------------------------------------------------------------------ files
 
-    def save(self, path: str | Path, overwrite: bool = True) -> None:
+    def save(self, filepath: str | Path, overwrite: bool = True) -> None:
         """Write the whole model to a file; the suffix says how (see `graphc.saving`)."""
-        files.save_model(self, path, overwrite)
+        files.save_model(self, filepath, overwrite)
 
-    def save_weights(self, path: str | Path, overwrite: bool = True) -> None:
+    def save_weights(self, filepath: str | Path, overwrite: bool = True) -> None:
         """Write the weights alone: `.safetensors`, `.weights.h5` or `.h5`."""
-        files.save_weights(self, path, overwrite)
+        files.save_weights(self, filepath, overwrite)
 
-    def load_weights(self, path: str | Path, skip_mismatch: bool = False) -> None:
+    def load_weights(self, filepath: str | Path, skip_mismatch: bool = False) -> None:
         """Take the weights of a file; with `skip_mismatch` those that fit."""
-        files.load_weights(self, path, skip_mismatch)
+        files.load_weights(self, filepath, skip_mismatch)
 
     def restore_training(self, path: str | Path) -> None:
         """Take weights, the optimizer's state and random counters of a `.graphc` file."""

@@ -28,16 +28,16 @@ BY_NAME["lossscaleoptimizer"] = LossScaleOptimizer
 
 
 @overload
-def get(given: None) -> None: ...
+def get(identifier: None) -> None: ...
 @overload
-def get(given: Given) -> Optimizer: ...
-def get(given: Given | None) -> Optimizer | None:
+def get(identifier: Given) -> Optimizer: ...
+def get(identifier: Given | None) -> Optimizer | None:
     """The optimizer meant by a name, a class, an object or a config; None for None.
 
     >>> type(get("adam")).__name__
     'Adam'
     """
-    return None if given is None else resolve("optimizer", BY_NAME, given, Optimizer)
+    return None if identifier is None else resolve("optimizer", BY_NAME, identifier, Optimizer)
 
 
 def serialize(optimizer: Optimizer) -> dict[str, object]:

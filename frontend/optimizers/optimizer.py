@@ -18,12 +18,12 @@ from typing import ClassVar, Self, Unpack
 import numpy as np
 
 from graphc import dtypes
-from graphc.errors import ArgumentError, ModeError, NotSupportedError, ShapeError
+from graphc.errors import ArgumentError, ModeError, NotSupportedError
 from graphc.frontend import effects
 from graphc.frontend.eager import eager
 from graphc.frontend.lookup import own_arguments
 from graphc.frontend.naming import snake_case, unique_name
-from graphc.ir.dim import may_equal
+from graphc.frontend.usual import by_position
 from graphc.ir.mode import is_eager
 from graphc.ir.node import Tensor
 from graphc.ops import convert
@@ -33,9 +33,9 @@ from graphc.ops.variable import Variable, variable
 from graphc.provenance import in_role
 
 from . import clip, schedules
-from .options import Options, check
+from .options import USUAL, Options, check
 from .rate import GivenRate, Scheduled, Settable, rate_of
-from .step import GradsAndVars, State, Step, present, working
+from .step import GradsAndVars, State, Step, gradient_of, present, working
 
 Updates = dict[Variable, Tensor]
 
@@ -64,6 +64,11 @@ class Optimizer:
     more_slots: tuple[str, ...] = ()
     # Numbers that belong to no parameter, with their first values; `advance` changes them.
     shared: ClassVar[Mapping[str, float]] = {}
+
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = by_position(cls.__init__, USUAL)
 
     def __init__(self, learning_rate: GivenRate = 0.001, **options: Unpack[Options]) -> None:
         check(type(self).__name__, options)
@@ -343,15 +348,7 @@ class Optimizer:
         return [t / every for t in totals], due, kept
 
     def _unscaled(self, given: TensorLike, parameter: Variable) -> Tensor:
-        gradient = convert.cast(given, working(parameter.dtype))
-        if gradient.ndim != parameter.ndim or not all(
-            map(may_equal, gradient.shape, parameter.shape)
-        ):
-            raise ShapeError(
-                f"the gradient of {parameter.name} has another shape",
-                received=gradient.shape,
-                expected=parameter.shape,
-            )
+        gradient = gradient_of(parameter, given)
         return gradient if self.loss_scale_factor is None else gradient / self.loss_scale_factor
 
     def _updated(self, gradient: Tensor, parameter: Variable, step: Step) -> Updates:

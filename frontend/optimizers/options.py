@@ -33,6 +33,14 @@ class Common(TypedDict, total=False):
     name: str | None
 
 
+# Where they stand behind the arguments of an optimizer's own, with what they are when not given.
+USUAL: dict[str, object] = {
+    "weight_decay": None, "clipnorm": None, "clipvalue": None, "global_clipnorm": None,
+    "use_ema": False, "ema_momentum": 0.99, "ema_overwrite_frequency": None,
+    "loss_scale_factor": None, "gradient_accumulation_steps": None, "name": None,
+}  # fmt: skip
+
+
 class Options(Common, total=False):
     """The same, and weight_decay: w = w - rate * weight_decay * w in front of each update."""
 

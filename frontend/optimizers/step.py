@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from graphc import dtypes
 from graphc.dtypes import DType
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, ShapeError
+from graphc.ir.dim import may_equal
 from graphc.ir.node import Tensor
 from graphc.ops import convert
 from graphc.ops.convert import TensorLike
 from graphc.ops.variable import Variable
+from graphc.provenance import warn
 
 State = Mapping[str, Tensor]
 GradsAndVars = Iterable[tuple[TensorLike | None, Variable]]
@@ -41,8 +42,25 @@ def present(grads_and_vars: GradsAndVars) -> list[tuple[TensorLike, Variable]]:
         raise ArgumentError("No gradients provided for any variable")
     if len(found) < len(pairs):
         lost = ", ".join(v.name for g, v in pairs if g is None)
-        warnings.warn(f"there are no gradients of {lost}; they do not change", stacklevel=4)
+        warn(f"there are no gradients of {lost}; they do not change")
     return found
+
+
+def gradient_of(parameter: Variable, given: TensorLike) -> Tensor:
+    """A gradient in the dtype in which the parameter is updated.
+
+    Raises:
+        ShapeError: it has another shape than the parameter.
+    """
+    gradient = convert.cast(given, working(parameter.dtype))
+    same = gradient.ndim == parameter.ndim and all(map(may_equal, gradient.shape, parameter.shape))
+    if not same:
+        raise ShapeError(
+            f"the gradient of {parameter.name} has another shape",
+            received=gradient.shape,
+            expected=parameter.shape,
+        )
+    return gradient
 
 
 def working(dtype: DType) -> DType:

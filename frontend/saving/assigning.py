@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from graphc.errors import DataError
 from graphc.ops.variable import Variable
+from graphc.provenance import warn
 
 SHOWN = 12  # so many names are told in an error, then how many more there are
 
@@ -31,7 +31,7 @@ def assign(
             fix="make the model as it was when it was saved, or give skip_mismatch=True",
         )
     if problems:
-        warnings.warn(f"left out of {source}: {_listed(problems)}", stacklevel=2)
+        warn(f"left out of {source}: {_listed(problems)}")
     for path, variable in variables.items():
         if path in arrays and fits(variable, arrays[path]):
             variable.assign(arrays[path])

@@ -39,11 +39,16 @@ def write_atomically(target: Path, write: Write) -> None:
             os.replace(path, place)
         _sync_folder(place.parent)
     except OSError as error:
-        raise DataError(
-            "a file cannot be written",
-            received=f"{target} ({error})",
-            expected="a folder that exists, with room and permission to write",
-        ) from error
+        raise unwritable(target, error) from error
+
+
+def unwritable(target: object, error: OSError) -> DataError:
+    """The error for a file that the system does not let us write."""
+    return DataError(
+        "a file cannot be written",
+        received=f"{target} ({error})",
+        expected="a folder that exists, with room and permission to write",
+    )
 
 
 @contextmanager

@@ -22,7 +22,7 @@ MODELS = (".graphc", ".keras", ".h5", ".hdf5")
 WEIGHTS = (".safetensors", ".weights.h5", ".h5", ".hdf5")
 
 
-def save_model(model: Model, path: str | Path, overwrite: bool = True) -> None:
+def save_model(model: Model, filepath: str | Path, overwrite: bool = True) -> None:
     """Write a whole model: what it is made of, weights, compile arguments, the optimizer's state.
 
     Raises:
@@ -30,7 +30,7 @@ def save_model(model: Model, path: str | Path, overwrite: bool = True) -> None:
             `overwrite` is False.
         DataError: the file cannot be written.
     """
-    place = Path(path)
+    place = Path(filepath)
     suffix = _suffix(place, MODELS)
     _may_write(place, overwrite)
     match suffix:
@@ -43,8 +43,9 @@ def save_model(model: Model, path: str | Path, overwrite: bool = True) -> None:
 
 
 def load_model(
-    path: str | Path, custom_objects: Mapping[str, object] | None = None,
+    filepath: str | Path, custom_objects: Mapping[str, object] | None = None,
     compile: bool = True,  # noqa: A002 - Keras calls it so
+    safe_mode: bool = True,  # noqa: ARG001 - loading never runs code of a file
     *, random_state: bool = False,
 ) -> Model:  # fmt: skip
     """The model of a file; compiled, if it was and `compile` is True.
@@ -58,7 +59,7 @@ def load_model(
         UnknownNameError: a class or function that this program does not know.
         ArgumentError: a suffix that means no format.
     """
-    place = Path(path)
+    place = Path(filepath)
     suffix = _suffix(place, MODELS)
     _must_exist(place)
     if suffix == ".graphc":
@@ -67,9 +68,9 @@ def load_model(
     return read(place, custom_objects, compile)
 
 
-def save_weights(model: Model, path: str | Path, overwrite: bool = True) -> None:
+def save_weights(model: Model, filepath: str | Path, overwrite: bool = True) -> None:
     """Write the weights alone, by path."""
-    place = Path(path)
+    place = Path(filepath)
     suffix = _suffix(place, WEIGHTS)
     _may_write(place, overwrite)
     found = weights_by_path(model)
@@ -87,14 +88,14 @@ def save_weights(model: Model, path: str | Path, overwrite: bool = True) -> None
     write_atomically(place, lambda file: file.write(content))
 
 
-def load_weights(model: Model, path: str | Path, skip_mismatch: bool = False) -> None:
+def load_weights(model: Model, filepath: str | Path, skip_mismatch: bool = False) -> None:
     """Take the weights of a file, by path; with `skip_mismatch` those that fit.
 
     Raises:
         DataError: a damaged file, or other weights than those of the model.
         ModeError: the model is not built, so it has no weights yet.
     """
-    place = Path(path)
+    place = Path(filepath)
     suffix = _suffix(place, (*WEIGHTS, *MODELS))
     _must_exist(place)
     if not model.built:

@@ -12,7 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from graphc.errors import ArgumentError, DataError, NotSupportedError, UnknownNameError
+from graphc.errors import (
+    ArgumentError,
+    DataError,
+    DTypeError,
+    NotSupportedError,
+    ShapeError,
+    UnknownNameError,
+)
 from graphc.frontend.training.trained import Trained
 
 from .archive import Archive, damage_of, damaged, open_archive, write_members
@@ -136,8 +143,22 @@ def restore(model: Model, path: Path) -> None:
 
 
 def model_of(description: Json) -> Model:
-    """The model of a description, with weights that are still to be filled."""
-    found = deserialize_keras_object(description)
+    """The model of a description, with weights that are still to be filled.
+
+    Raises:
+        DataError: no model is described, or one that cannot be made.
+        UnknownNameError: a class or function that this program does not know.
+    """
+    try:
+        found = deserialize_keras_object(description)
+    except (ArgumentError, DTypeError, ShapeError) as error:
+        raise DataError(
+            "the file describes a model that cannot be made",
+            received=error.problem
+            if error.received is None
+            else f"{error.problem}: {error.received}",
+            fix="save the model again, or take another copy of the file",
+        ) from error
     if not isinstance(found, Trained):
         raise DataError("the file describes no model", received=type(found).__name__)
     return cast("Model", found)

@@ -5,7 +5,6 @@ With it, training that is resumed from a file goes on bit for bit as if it had n
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -16,6 +15,7 @@ from graphc.frontend import seeds
 from graphc.frontend.optimizers.rate import Scheduled
 from graphc.frontend.optimizers.schedules import LearningRateSchedule
 from graphc.ops.variable import Variable
+from graphc.provenance import warn
 
 from .assigning import assign
 from .objects import Json
@@ -64,19 +64,17 @@ def optimizer_state(model: Model) -> tuple[Table | None, Arrays]:
         return None, {}
     places = {v: path for path, v in weights_by_path(model).items()}
     if lost := [v.name for v in optimizer.parameters if v not in places]:
-        warnings.warn(
+        warn(
             f"the optimizer's state is not saved: it trains {', '.join(lost)}, which the model "
-            "does not hold",
-            stacklevel=2,
+            "does not hold"
         )
         return None, {}
     values = {name: v.numpy() for name, v in _by_name(optimizer, places).items()}
     rate = optimizer.source
     if isinstance(rate, Scheduled) and not isinstance(rate.given, LearningRateSchedule):
-        warnings.warn(
+        warn(
             f"the learning rate of {optimizer.name} is a Python function, which no file holds; its "
-            "present value is saved. Make it a LearningRateSchedule to have it saved",
-            stacklevel=2,
+            "present value is saved. Make it a LearningRateSchedule to have it saved"
         )
         values[_RATE] = optimizer.learning_rate.numpy()
     return {"parameters": [places[v] for v in optimizer.parameters]}, values

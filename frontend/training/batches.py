@@ -82,7 +82,11 @@ def _array(value: object) -> np.ndarray:
     try:
         array = value.numpy() if isinstance(value, Tensor) else leaf.as_array(value)
     except GraphcError as error:
-        raise DataError("the data is no array of numbers", received=error.problem) from None
+        raise DataError(
+            "the data is no array of numbers",
+            received=error.received,
+            expected="numbers, nested lists of one shape, or an array of numbers",
+        ) from None
     if array.ndim == 0:
         raise DataError("a single number is no list of examples", received=repr(value))
     if array.dtype == np.float64:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Protocol, final
 
 import numpy as np
+
+from graphc.provenance import warn
 
 from .batches import Arrays, Examples, rows_of
 
@@ -121,12 +122,11 @@ def in_random_order(count: int, seed: int, epoch: int) -> np.ndarray:
 
 def warn_of_end(count: int, wanted: int | None) -> None:
     """Say that the data of an epoch ended before it."""
-    warnings.warn(
+    warn(
         f"your input ran out of data after {count} batches"
         + (f" of {wanted}" if wanted else "")
         + "; the epoch ends here. A generator has to give steps_per_epoch * epochs batches; a "
-        "function that makes generators, or an object with __len__ and __getitem__, can begin anew",
-        stacklevel=2,
+        "function that makes generators, or an object with __len__ and __getitem__, can begin anew"
     )
 
 

@@ -7,7 +7,6 @@ one compiled function of a whole step.
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Mapping
 from typing import Unpack, cast
 
@@ -21,6 +20,7 @@ from graphc.frontend.metrics import Metric
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree, leaves
 from graphc.ops import convert, elementwise, leaf, reduce
+from graphc.provenance import warn
 
 from .objective import Objective
 from .outputs import Outputs
@@ -62,7 +62,7 @@ class Stepping(Layer):
         self._track(loss, x)
         trained, optimizer = self.trainable_weights, self.optimizer
         if not trained:
-            warnings.warn(f"{self.name} has no weights to train", stacklevel=2)
+            warn(f"{self.name} has no weights to train")
         elif optimizer is None:
             raise ModeError(f"{self.name} has no optimizer", fix='compile(optimizer="adam", ...)')
         else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from graphc.errors import ArgumentError, ModeError
+from graphc.errors import ArgumentError, DataError, ModeError
 from graphc.frontend.callbacks.callback import Logs
 from graphc.frontend.callbacks.callback_list import CallbackList
 from graphc.ir.tree import Tree, leaves, like
@@ -35,6 +35,9 @@ class Plan:
     validation_freq: int | Collection[int] = 1
 
     def __post_init__(self) -> None:
+        for name, value in (("epochs", self.epochs), ("initial_epoch", self.initial_epoch)):
+            if isinstance(value, bool) or not isinstance(value, int | np.integer):
+                raise ArgumentError(f"{name} is a whole number", received=repr(value))
         often = self.validation_freq
         if not isinstance(often, Collection) and (not isinstance(often, int) or often < 1):
             raise ArgumentError(
@@ -145,7 +148,10 @@ class Trainer:
         optimizer = self.compiled().optimizer if kind == "train" else None
         most = sys.maxsize if optimizer is None else optimizer.steps_at_once
         logs, last, open_hook = Logs(), 0, False
+        known = None if kind == "predict" else data.sample[1]  # `prepare` has checked it
         for part in data.epoch(Pace(callbacks.pace, most, every), epoch):
+            if known is not None and part.arrays[1] is not known:
+                self._check(part.arrays[1], f"in batch {part.first}")
             if every and not open_hook:
                 begin(part.first)
             logs, last, open_hook = run(part), part.last, True
@@ -162,6 +168,9 @@ class Trainer:
 
     def on_batch(self, kind: str, batch: Examples) -> Tree[np.ndarray]:
         """One step on all examples together; its outputs, with a row for the step."""
+        if kind != "predict":
+            self._step(kind, batch.arrays)
+            self._check(batch.targets)
         return self._run(kind, Stretch(0, 1, batch.arrays, batch.count))
 
     def _run(self, kind: str, part: Stretch) -> Tree[np.ndarray]:
@@ -194,12 +203,22 @@ class Trainer:
         Raises:
             DataError: targets that the loss has no value for.
         """
-        objective = self.compiled()
+        self.compiled()
         arrays = data.sample
         self.form = rows_of(arrays[0], slice(0, 0))
         self._step(kind, arrays)
-        if self.model.output_shape is not None:
-            objective.check_targets(arrays[1], self.model.output_shape)
+        self._check(arrays[1])
+
+    def _check(self, targets: Arrays, where: str | None = None) -> None:
+        """DataError for targets that the loss has no value for."""
+        if self.model.output_shape is None:
+            return
+        try:
+            self.compiled().check_targets(targets, self.model.output_shape)
+        except DataError as error:
+            if where is not None:
+                error.add_note(where)
+            raise
 
     def stop(self, kind: str, now: bool = True) -> None:
         """Let train, test or predict end after the present batch, or go on."""

@@ -128,17 +128,21 @@ class Variable(Tensor):
             pending[self] = cast(value, self.dtype)
             return self
         array = value.numpy() if isinstance(value, Tensor) else leaf.as_array(value)
+        self.check(array)
+        with _moving:
+            np.copyto(self._storage, array, casting="unsafe")
+            self._elsewhere, self.host = None, self._storage
+            self.changed()
+        return self
+
+    def check(self, array: np.ndarray) -> None:
+        """ShapeError for an array that `assign` does not take."""
         if array.shape != self.shape:
             raise ShapeError(
                 f"the value does not fit the variable {self.name}",
                 received=array.shape,
                 expected=self.shape,
             )
-        with _moving:
-            np.copyto(self._storage, array, casting="unsafe")
-            self._elsewhere, self.host = None, self._storage
-            self.changed()
-        return self
 
     def assign_add(self, value: TensorLike) -> Variable:
         """Add to the stored value."""

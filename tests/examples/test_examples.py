@@ -62,6 +62,7 @@ EXPECTED = {
         ["one call: (2, 5)", "another width: ", "33 weights", "again from its configuration: 5"],
     ),
     "custom_training_loop": (["--steps", "2"], ["by hand", "SGD, compiled", "us a step"]),
+    "seven_steps": (["--epochs", "1"], ["epoch 0: loss", "val_accuracy", "seven_steps.png"]),
     "three_apis": (["--images", "1"], ["sequential 1,626,442", "functional 1,626,442", "Subclass"]),
     "regularisation": (["--epochs", "1"], ["none", "L1", "dropout", "batch norm"]),
     "callbacks": (

@@ -59,8 +59,13 @@ def test_scalars_and_the_learning_rate(tmp_path):
 
 @pytest.mark.parametrize(("often", "steps"), [("batch", [1, 2, 3, 4, 5, 6]), (2, [2, 4, 6])])
 def test_numbers_of_batches(often, steps, tmp_path):
-    compiled().fit(X, Y, 4, 2, 0, TensorBoard(str(tmp_path), update_freq=often))
-    assert [e.step for e in read(tmp_path / "train").Scalars("batch_loss")] == steps
+    board = TensorBoard(str(tmp_path), update_freq=often, write_steps_per_second=True)
+    compiled().fit(X, Y, 4, 2, 0, board)
+    events = read(tmp_path / "train")
+    assert [e.step for e in events.Scalars("batch_loss")] == steps
+    speeds = events.Scalars("batch_steps_per_second")
+    assert [e.step for e in speeds] == steps
+    assert all(0 < e.value < 1e9 for e in speeds)
 
 
 def test_histograms_and_images(tmp_path):

@@ -85,3 +85,32 @@ def test_prediction_and_evaluation():
     )
     alone = data.Batches(X, batch_size=5, shuffle=False)
     np.testing.assert_allclose(model.predict(alone, verbose=0), wanted, rtol=1e-5)
+
+
+class Loader:
+    """Batches in a row; `length` is what len() answers, None an error as of an endless data set."""
+
+    def __init__(self, length: int | None) -> None:
+        self.length = length
+
+    def __len__(self) -> int:
+        if self.length is None:
+            raise TypeError("the data set has no length")
+        return self.length
+
+    def __iter__(self):
+        return ((X[i : i + 8], Y[i : i + 8]) for i in range(0, 23, 8))
+
+
+@pytest.mark.parametrize("length", [3, None])
+def test_the_length_of_a_stream(length):
+    history = gx.callbacks.History()
+    model = network()
+    model.fit(Loader(length), epochs=2, verbose=0, callbacks=history)
+    assert history.params["steps"] == length
+    assert (history.epoch, int(model.optimizer.iterations.numpy())) == ([0, 1], 6)
+
+
+def test_a_stream_that_is_shorter_than_its_length():
+    with pytest.warns(UserWarning, match="ran out of data after 3 batches of 5"):
+        network().fit(Loader(5), verbose=0)

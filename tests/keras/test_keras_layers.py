@@ -66,7 +66,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
     },
     "masking": {
         "*.test_masking_correctness": "a call is traced with symbols, whose numbers it cannot ask",
-        "*.test_masking_with_tensor": "saves a model; tests/saving has such tests",
     },
     "batch_normalization": OVERFLOW,
     "group_normalization": {**OVERFLOW, "*.test_mixed_precision_large_input_no_nan": NARROW},

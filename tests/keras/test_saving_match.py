@@ -105,6 +105,11 @@ hidden = Dense(3)((a + b) * 2)
 shown = abs(2 - hidden) / (1 + b**2)
 row = -shown[:, 0] + shown[:, 1]
 model = Model([a, b], [Dense(2)(shown), row * 3.0])""",
+    "products": """
+a, b, row = Input((4, 3)), Input((3, 4)), Input((3,))
+scores = Softmax()((a @ b) * 0.5)
+model = Model([a, b, row], [scores @ a, Dense(2)(a) @ np.ones((2, 3), "float32"),
+    row @ np.arange(6.0, dtype="float32").reshape(3, 2)])""",
     "crossing": """
 x = Input((4,))
 late = Dense(3, name="b")
@@ -125,7 +130,7 @@ model.predict(values, verbose=0)
 
 
 def ours(text: str) -> gx.Model:
-    space = {**vars(layers), "Model": gx.Model, "Sequential": gx.Sequential}
+    space = {**vars(layers), "np": np, "Model": gx.Model, "Sequential": gx.Sequential}
     exec(text, space)
     model = space["model"]
     assert isinstance(model, gx.Model)

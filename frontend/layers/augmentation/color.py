@@ -50,6 +50,17 @@ class Colouring(RandomImageLayer):
         return x * (high - low) + low
 
 
+class ColouringByShare(Colouring):
+    """One with a factor from 0 to 1; a single number f means (0, f)."""
+
+    def __init__(
+        self, factor: Factor, value_range: Range = (0, 255), data_format: str | None = None,
+        seed: int | None = None, **options: Unpack[BaseOptions],
+    ) -> None:  # fmt: skip
+        super().__init__(value_range, seed, data_format, **options)
+        self.factor = interval(factor, 0.0, 1.0, alone=0.0)
+
+
 @final
 class RandomBrightness(Colouring):
     """Adds to each image a number from `factor` times the range: factor within -1 .. 1.
@@ -94,18 +105,11 @@ class RandomContrast(Colouring):
 
 
 @final
-class RandomSaturation(Colouring):
+class RandomSaturation(ColouringByShare):
     """Multiplies the saturation by f / (1 - f): 0 is grey, 1/2 changes nothing, 1 saturates.
 
     One factor means (0, factor).
     """
-
-    def __init__(
-        self, factor: Factor, value_range: Range = (0, 255), data_format: str | None = None,
-        seed: int | None = None, **options: Unpack[BaseOptions],
-    ) -> None:  # fmt: skip
-        super().__init__(value_range, seed, data_format, **options)
-        self.factor = interval(factor, 0.0, 1.0, alone=0.0)
 
     def draw(self, images: Tensor, draws: Draws) -> Drawn:
         share = draws.uniform(*self.factor)
@@ -116,15 +120,8 @@ class RandomSaturation(Colouring):
 
 
 @final
-class RandomHue(Colouring):
+class RandomHue(ColouringByShare):
     """Turns the colours by up to `factor` times half of their circle; one factor means (0, f)."""
-
-    def __init__(
-        self, factor: Factor, value_range: Range = (0, 255), data_format: str | None = None,
-        seed: int | None = None, **options: Unpack[BaseOptions],
-    ) -> None:  # fmt: skip
-        super().__init__(value_range, seed, data_format, **options)
-        self.factor = interval(factor, 0.0, 1.0, alone=0.0)
 
     def draw(self, images: Tensor, draws: Draws) -> Drawn:
         return {"factor": draws.sign() * draws.uniform(*self.factor) * 0.5}

@@ -14,7 +14,7 @@ from graphc.ir.node import Tensor
 from graphc.ops import convert, elementwise, index, leaf, movement, reduce
 
 from .base import Drawn, Draws, Factor, ImageLayer, interval, values
-from .color import Colouring, Range
+from .color import Colouring, ColouringByShare, Range
 
 _LEVELS = 255.0
 
@@ -140,15 +140,8 @@ class Equalization(ImageLayer):
 
 
 @final
-class RandomSharpness(Colouring):
+class RandomSharpness(ColouringByShare):
     """Blurs (factor 0) or sharpens (1) each image; 1/2 changes nothing."""
-
-    def __init__(
-        self, factor: Factor, value_range: Range = (0, 255), data_format: str | None = None,
-        seed: int | None = None, **options: Unpack[BaseOptions],
-    ) -> None:  # fmt: skip
-        super().__init__(value_range, seed, data_format, **options)
-        self.factor = interval(factor, 0.0, 1.0, alone=0.0)
 
     def draw(self, images: Tensor, draws: Draws) -> Drawn:
         return {"factor": draws.uniform(*self.factor)}

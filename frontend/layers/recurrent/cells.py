@@ -16,6 +16,7 @@ from graphc.frontend.layers.registry import Given, layer_of
 from graphc.frontend.layers.spatial import positive
 from graphc.frontend.layers.spec import BaseOptions, BuildShape, LayerOptions, known_size, rules
 from graphc.frontend.seeds import SeedGenerator
+from graphc.frontend.usual import behind
 from graphc.ir.dim import Size
 from graphc.ir.node import Tensor
 from graphc.ir.tree import Tree
@@ -147,6 +148,7 @@ class LSTMCell(Cell):
     """
 
     gates = 4
+    usual = behind(Cell.usual, "bias_initializer", unit_forget_bias=True)
 
     def __init__(
         self, units: int, activation: str | activations.Activation | None = "tanh",
@@ -188,6 +190,7 @@ class GRUCell(Cell):
     """
 
     gates = 3
+    usual = behind(Cell.usual, "recurrent_dropout", reset_after=True)
 
     def __init__(
         self, units: int, activation: str | activations.Activation | None = "tanh",

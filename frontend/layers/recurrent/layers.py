@@ -7,6 +7,7 @@ from typing import ClassVar, Unpack, cast, final
 
 from graphc.frontend import activations, regularizers
 from graphc.frontend.naming import snake_case
+from graphc.frontend.usual import behind
 
 from .cells import Cell, CellOptions, GRUCell, LSTMCell, SimpleRNNCell
 from .rnn import RNN, RNNOptions
@@ -32,8 +33,7 @@ class KnownRNN(RNN):
     """
 
     usual: ClassVar[Mapping[str, object]] = {
-        **Cell.usual,
-        "activity_regularizer": None,
+        **behind(Cell.usual, "bias_regularizer", activity_regularizer=None),
         "return_sequences": False,
         "return_state": False,
         "go_backwards": False,
@@ -66,6 +66,8 @@ class SimpleRNN(KnownRNN):
     ((256,), 72960)
     """
 
+    usual = behind(KnownRNN.usual, "unroll", seed=None)
+
     def __init__(
         self, units: int, activation: str | activations.Activation | None = "tanh",
         use_bias: bool = True, **options: Unpack[SequenceOptions],
@@ -85,6 +87,12 @@ class LSTM(KnownRNN):
     >>> layer(placeholder((None, 28, 28))).shape[1:], layer.count_params()
     ((256,), 291840)
     """
+
+    usual = behind(
+        behind(KnownRNN.usual, "bias_initializer", unit_forget_bias=True),
+        "unroll",
+        use_cudnn="auto",
+    )
 
     def __init__(
         self, units: int, activation: str | activations.Activation | None = "tanh",
@@ -111,6 +119,8 @@ class GRU(KnownRNN):
     >>> layer(placeholder((None, 28, 28))).shape[1:], layer.count_params()
     ((256,), 219648)
     """
+
+    usual = behind(KnownRNN.usual, "unroll", reset_after=True, use_cudnn="auto")
 
     def __init__(
         self, units: int, activation: str | activations.Activation | None = "tanh",
