@@ -15,13 +15,12 @@ from test_matrix import with_derivatives
 from benchmarks import workloads
 from benchmarks.networks import WORKLOADS
 from graphc import knobs
-from graphc.backends.triton_gpu.grain import GRAIN
+from graphc.backends.triton_gpu.bundle import plan_of
 from graphc.backends.triton_gpu.kernels import forms_of
 from graphc.backends.triton_gpu.launch import Launch
 from graphc.backends.triton_gpu.objects.compile import resources
 from graphc.compiler import Function, function
 from graphc.ops import elementwise
-from graphc.schedule.schedule import make_plan
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Triton is there for Linux only")
 
@@ -32,7 +31,7 @@ PER_THREAD, REGISTERS = 255, 65_536
 
 
 def launches_of(f: Function) -> dict[Launch, None]:
-    forms = forms_of(make_plan(f.program, grain=GRAIN)).values()
+    forms = forms_of(plan_of(f.program)).values()
     return {call.launch: None for form in forms for call in form.calls}
 
 

@@ -194,3 +194,23 @@ def test_other_dtypes_and_gaps_are_refused(f, ours):
     strided.__cuda_array_interface__ = {**facts, "version": 3}
     with pytest.raises(FeedError, match="not contiguous"):
         f(strided, ours(ROW[:32]))
+
+
+def test_a_bundle_is_one_launch_also_where_it_is_recorded(gpu, ours):
+    """With more pointers than registers of a program, and kilobytes of arguments."""
+    xs = [gx.placeholder((n,), name=f"x{n}") for n in range(1, 17)]
+    ys = [gx.placeholder((n,), name=f"y{n}") for n in range(1, 17)]
+    g = gx.function(
+        [*xs, *ys], [x * y + n for n, (x, y) in enumerate(zip(xs, ys))],
+        target="triton_gpu", on_device=True,
+    )  # fmt: skip
+    given = [ours(np.ones(n % 16 + 1, np.float32)) for n in range(32)]
+    launches = driver.count("launches")
+    for turn in range(3):
+        made = g(*given)
+        gpu.wait()
+        assert [driver.given(x.address) for x in given] == [turn + 1] * 32
+    assert driver.count("launches") - launches == 3, "one for each call, or its recording"
+    assert len({m.address for m in made}) == 16
+    forgotten(g)
+    gpu.wait()
