@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from llvm_cpu.map_cases import CASES, inputs_for
-from llvm_cpu.random_kernels import RandomKernel
+from llvm_cpu.random_kernels import MOST, RandomKernel
 
 from graphc.ir import dim
 from graphc.kernels.printer import show
@@ -33,25 +33,32 @@ def test_offsets_of_64_bits(name):
     check(CASES[name](dim.named("n"), 33), {"n": 3}, inputs_for(name, 3, 33), 1e-4, wide=True)
 
 
+SMALL = 150
+"""Points of a random kernel: of thousands, the interpreter takes minutes for some."""
 QUICK = (14, 15, 16, 17, 18, 19, 46, 63, 70, 71, 72, 75, 77, 78, 79)
-"""Kernels that the interpreter runs in seconds; it takes minutes for some others."""
+"""Kernels that are quick with thousands of points, too."""
 
 
-@pytest.mark.parametrize("seed", QUICK)
+@pytest.mark.parametrize("seed", range(26))
 def test_random_kernels(seed: int) -> None:
-    of_seed(seed)
+    of_seed(seed, SMALL)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("ten", range(8))
+@pytest.mark.parametrize("ten", range(2, 8))
 def test_more_random_kernels(ten: int) -> None:
     for seed in range(10 * ten, 10 * ten + 10):
-        of_seed(seed)
+        of_seed(seed, SMALL)
 
 
-def of_seed(seed: int) -> None:
-    drawn = RandomKernel(seed)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", QUICK)
+def test_large_random_kernels(seed: int) -> None:
+    of_seed(seed, MOST)
+
+
+def of_seed(seed: int, points: int) -> None:
+    drawn = RandomKernel(seed, most=points)
     try:
         check(drawn.kernel, drawn.sizes, drawn.inputs, 2e-4)
     except AssertionError as error:
