@@ -58,7 +58,7 @@ class Epoch:
         prepared = self.runner.prepare(s.sizes)
         outputs = prepared.outputs()
         room = [self.device.allocate(s.calls * m.nbytes) for m in outputs]
-        seat = self.runner.seat(prepared, prepared.inputs(), [m.address for m in outputs])
+        seat = self.runner.own_seat(prepared)
         for i, is_cut in enumerate(self.batches.is_cut):
             if not is_cut:
                 self.device.copy(seat.inputs[i], self._given[i].address, self._given[i].nbytes)

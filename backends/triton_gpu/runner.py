@@ -176,6 +176,10 @@ class Runner:
         made = partial(self._placed, prepared, inputs, outputs)
         return prepared.seat(inputs, outputs, made, is_own)
 
+    def own_seat(self, prepared: Prepared) -> Seat:
+        """What is replayed for inputs and outputs in own memory."""
+        return self.seat(prepared, prepared.inputs(), [m.address for m in prepared.outputs()])
+
     def play(self, seat: Seat) -> None:
         """All steps, on the inputs that are on the device; waits for nothing that it need not."""
         self.residents.bring(self.variables)

@@ -114,7 +114,7 @@ class Graphc:
 
         def queue() -> None:
             with runner.lock:
-                runner.play(runner.prepare(sizes))
+                runner.play(runner.own_seat(runner.prepare(sizes)))
 
         return Way(queue, lambda: first, lambda: mean_size(f(*arrays)), queue)
 
