@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -35,8 +35,9 @@ from graphc.program import Draft, Program, Report
 from graphc.schedule.budget import within_budget
 from graphc.schedule.plan import KernelStep
 from graphc.schedule.schedule import SCHEDULE_PASSES
-from graphc.target import Executable, Memory, Planned, Planning, Repeating, backend, built
+from graphc.target import Executable, Hosting, Memory, Planned, Planning, Repeating, backend, built
 
+Run = Callable[..., Sequence[object]]
 Updates = Mapping[Variable, Tensor] | Iterable[tuple[Variable, Tensor]]
 
 _unnamed = itertools.count(1)
@@ -45,11 +46,16 @@ _unnamed = itertools.count(1)
 class Function:
     """A compiled function of arrays; made by `function`."""
 
-    def __init__(self, draft: Draft, form: Tree[Tensor], target: str) -> None:
+    def __init__(
+        self, draft: Draft, form: Tree[Tensor], target: str, on_device: bool = False
+    ) -> None:
         self.draft, self.form, self.target = draft, form, target
         self.name = draft.name
         self.executable, interface = built(draft, target)
-        self._feed = feed.Feeder(interface.inputs, interface.checks, self.name)
+        hosting = self.executable if isinstance(self.executable, Hosting) else None
+        adopt = hosting.adopt if hosting else None
+        self._feed = feed.Feeder(interface.inputs, interface.checks, self.name, adopt)
+        self._run: Run = _there(hosting, target) if on_device else self.executable.run
         self._updated = tuple(draft.variables[i] for i in draft.updated)
         self._is_one = isinstance(form, Tensor)
 
@@ -67,7 +73,7 @@ class Function:
         """The outputs for the given inputs, by position or by name; variables are updated."""
         arrays, sizes = self._feed(args, kwargs)
         try:
-            results = self.executable.run(arrays, sizes)
+            results = self._run(arrays, sizes)
         finally:
             for variable in self._updated:
                 variable.changed()
@@ -145,6 +151,7 @@ def function(
     inputs: Tensor | Sequence[Tensor], outputs: Tree[Tensor], *, updates: Updates = (),
     target: str | None = None, name: str | None = None, inference: bool = False,
     fast_math: bool = False, disable: Collection[str] = (), memory_budget: float | None = None,
+    on_device: bool = False,
 ) -> Function:  # fmt: skip
     """Compile the computation of outputs from inputs.
 
@@ -159,6 +166,7 @@ def function(
     "fuse", "in_place" and "reuse_memory". `memory_budget` bounds the memory of intermediate arrays,
     in bytes (an int) or as a share of what is needed without it (a float up to 1): parts of the
     forward pass are then computed again in the backward pass, with equal results up to rounding.
+    `on_device` leaves the results of calls in the memory of the target, as arrays with DLPack.
 
     >>> from graphc.ops import leaf
     >>> x = leaf.placeholder((None,), name="x")
@@ -190,13 +198,23 @@ def function(
         _finished,
     )
     start = time.perf_counter()
-    made = Function(draft, outputs, target or knobs.standard_target())
+    made = Function(draft, outputs, target or knobs.standard_target(), on_device)
     if log.is_on(log.COMPILES):
         passes = sum(r.seconds for r in draft.report)
         seconds = time.perf_counter() - start - passes
         kernels = _kernels(made.executable)
         log.say(log.COMPILES, log.summary(label, draft.report, kernels, seconds))
     return made
+
+
+def _there(hosting: Hosting | None, target: str) -> Run:
+    if hosting is None:
+        raise ModeError(
+            f"{target} has no memory of its own for results",
+            received="on_device=True",
+            fix='leave it out, or use target="triton_gpu"',
+        )
+    return hosting.run_there
 
 
 def _finished(draft: Draft) -> tuple[Program, Report]:

@@ -5,7 +5,8 @@ Everything a caller can get wrong is found here, before native code runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeAlias, cast
 
 import numpy as np
 
@@ -19,20 +20,44 @@ from graphc.passes.unify_sizes import SizeCheck
 KNOWN_SHAPES = 256
 """For how many combinations of shapes a function remembers the sizes."""
 
+
+class Resident(Protocol):
+    """An array in the memory of a device, where a backend can use it."""
+
+    shape: tuple[int, ...]
+    dtype: DType
+
+    @property
+    def ndim(self) -> int:
+        """How many axes it has."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+Given: TypeAlias = np.ndarray | Resident
+Adopt = Callable[[object], Resident | None]
 _Shapes = tuple[tuple[int, ...], ...]
 
 
 class Feeder:
-    """Checks the values of a call against the inputs; what it learns of shapes is kept."""
+    """Checks the values of a call against the inputs; what it learns of shapes is kept.
 
-    def __init__(self, inputs: Sequence[Tensor], checks: Sequence[SizeCheck], what: str) -> None:
+    `adopt` finds arrays in the memory of the device that runs the function, which stay there.
+    """
+
+    def __init__(
+        self, inputs: Sequence[Tensor], checks: Sequence[SizeCheck], what: str,
+        adopt: Adopt | None = None,
+    ) -> None:  # fmt: skip
+        self._adopt = adopt
         self.inputs, self.checks, self.what = tuple(inputs), tuple(checks), what
         self._wanted = tuple((t, t.dtype.numpy, t.ndim) for t in self.inputs)
         self._known: dict[_Shapes, Mapping[str, int]] = {}
 
     def __call__(
         self, args: Sequence[object], kwargs: Mapping[str, object]
-    ) -> tuple[list[np.ndarray], Mapping[str, int]]:
+    ) -> tuple[list[Given], Mapping[str, int]]:
         """An array for each input, and the value of every named size.
 
         Raises:
@@ -65,13 +90,15 @@ class Feeder:
             )
 
         found = stretches(count if rows is None else len(rows), size, sizes)
-        return Batches(tuple(arrays), is_cut, rows, (), tuple(found))
+        # Those of a device are for executables that cut them there.
+        given = cast(tuple[np.ndarray, ...], tuple(arrays))
+        return Batches(given, is_cut, rows, (), tuple(found))
 
-    def _arrays(self, args: Sequence[object], kwargs: Mapping[str, object]) -> list[np.ndarray]:
+    def _arrays(self, args: Sequence[object], kwargs: Mapping[str, object]) -> list[Given]:
         wanted = self._wanted
         if kwargs or len(args) != len(wanted):
             args = bind(self.inputs, args, kwargs, self.what)
-        arrays: list[np.ndarray] = []
+        arrays: list[Given] = []
         for value, (tensor, dtype, ndim) in zip(args, wanted):
             fits = (
                 type(value) is np.ndarray
@@ -79,8 +106,15 @@ class Feeder:
                 and value.ndim == ndim
                 and value.flags.c_contiguous
             )
-            arrays.append(value if fits else as_feed(value, tensor))  # pyright: ignore[reportArgumentType]
+            arrays.append(value if fits else self._given(value, tensor))  # pyright: ignore[reportArgumentType]
         return arrays
+
+    def _given(self, value: object, tensor: Tensor) -> Given:
+        if self._adopt is not None and not isinstance(value, np.ndarray | Tensor | list | float):
+            there = self._adopt(value)
+            if there is not None:
+                return resident(there, tensor)
+        return as_feed(value, tensor)
 
     def sizes(self, shapes: Sequence[Sequence[int]]) -> Mapping[str, int]:
         """The value of every named size where inputs have these shapes."""
@@ -150,6 +184,18 @@ def as_feed(value: object, tensor: Tensor) -> np.ndarray:
             expected=str(tensor.type),
         )
     return np.ascontiguousarray(array) if array.ndim else array
+
+
+def resident(array: Resident, tensor: Tensor) -> Resident:
+    """An array of a device, which is taken as it is."""
+    if array.dtype is not tensor.dtype or array.ndim != tensor.ndim:
+        raise FeedTypeError(
+            f"the input {tensor.name} takes another array of the device",
+            received=f"{array.dtype} of shape {array.shape}",
+            expected=str(tensor.type),
+            fix="convert it where it comes from: here it is used where it is",
+        )
+    return array
 
 
 _RANK = {"b": 0, "u": 1, "i": 1, "f": 2}

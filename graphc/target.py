@@ -13,6 +13,7 @@ import numpy as np
 
 from graphc.batches import Batches
 from graphc.errors import UnknownNameError
+from graphc.feed import Given, Resident
 from graphc.ir.node import Node
 from graphc.passes.pipeline import PassReport
 from graphc.program import Draft, Interface, Program
@@ -62,6 +63,19 @@ class Repeating(Protocol):
 
     def repeat(self, batches: Batches) -> list[np.ndarray]:
         """What `graphc.batches.one_by_one` does."""
+        ...
+
+
+@runtime_checkable
+class Hosting(Protocol):
+    """An executable with memory of its own: inputs may be there, and results may stay there."""
+
+    def adopt(self, value: object) -> Resident | None:
+        """An array in this memory, as inputs take it; None if it is none."""
+        ...
+
+    def run_there(self, inputs: Sequence[Given], sizes: Mapping[str, int]) -> Sequence[Resident]:
+        """As `run`; what it gives is never written again while somebody holds it."""
         ...
 
 

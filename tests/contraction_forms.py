@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -13,9 +14,9 @@ from graphc.ir import dim
 from graphc.ir.dim import Size
 from graphc.kernels.build import affine_scale, affine_sum, as_index, load, op, reduce, store
 from graphc.kernels.evaluate import evaluate
-from graphc.kernels.kernel import Affine, Axis, Buffer, Expr, Index, Kernel, Store
+from graphc.kernels.kernel import Affine, Axis, Buffer, Expr, Index, Kernel, Reduce, Store
 from graphc.kernels.laws import verify
-from graphc.kernels.walk import buffers_of
+from graphc.kernels.walk import buffers_of, roots_of, walk
 
 F32, F64 = dtypes.float32, dtypes.float64
 
@@ -259,3 +260,24 @@ def run_oracle(
 
 def outputs_of(kernels: Sequence[Kernel]) -> list[str]:
     return list(dict.fromkeys(s.buffer.name for k in kernels for s in k.stores))
+
+
+def terms_of(kernel: Kernel, sizes: Mapping[str, int]) -> int:
+    """How many numbers are summed into one result at most."""
+    names = {n for e in walk(roots_of(kernel)) if isinstance(e, Reduce) for n in e.axes}
+    return max(1, prod(dim.evaluate(kernel.axis(n).size, sizes) for n in names))
+
+
+def rounding(eps: float, kernel: Kernel, sizes: Mapping[str, int], ulps: float = 8.0) -> float:
+    """A bound for the error of sums, as a share of the largest result: ulps * eps * sqrt(terms).
+    Roundings of so many additions add up like a random walk."""
+    return ulps * eps * terms_of(kernel, sizes) ** 0.5
+
+
+def compare(name: str, got: np.ndarray, want: np.ndarray, tolerance: float) -> None:
+    """Within `tolerance` of the largest value."""
+    if want.size == 0:
+        return
+    assert np.isfinite(want).all()
+    worst = np.abs(got.astype(np.float64) - want).max() / (np.abs(want).max() + 1e-30)
+    assert worst <= tolerance, f"{name}: relative error {worst:.2e}, not {tolerance:.2e}"

@@ -68,6 +68,20 @@ class Spares:
         return (*spares, *([self.answers[step]] if step in self.answers else []))
 
 
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """A launch at known sizes."""
+
+    ready: Ready
+    grid: tuple[int, int, int]
+    storages: tuple[Storage, ...]
+    sizes: tuple[int, ...]
+
+
+Known = dict[Step, list[Sized]]
+"""The launches of each step at known sizes; those of equal sizes share them."""
+
+
 def waits(step: Step) -> bool:
     """Whether a step must know a value of the device before it can go on."""
     if isinstance(step, WhileStep | CondStep):
@@ -77,16 +91,16 @@ def waits(step: Step) -> bool:
 
 @final
 class Actions:
-    """Runs steps at known sizes; `places` has the address of every storage outside of regions."""
+    """Runs steps at known sizes; `places` has the address of every storage outside of regions,
+    `known` the launches that are worked out."""
 
     def __init__(
         self, device: Device, sizes: Mapping[str, int], places: Places,
         forms: Mapping[Step, Form], ready: Mapping[Launch, Ready], spares: Spares,
-        flags: Mapping[Step, int],
+        flags: Mapping[Step, int], known: Known,
     ) -> None:  # fmt: skip
         self.device, self.sizes, self.places, self.flags = device, sizes, places, flags
-        self.forms, self.ready, self.spares = forms, ready, spares
-        self._prepared: dict[Step, list[_Prepared]] = {}
+        self.forms, self.ready, self.spares, self._known = forms, ready, spares, known
 
     def run(self, steps: Sequence[Step]) -> None:
         """All steps, in order."""
@@ -115,9 +129,9 @@ class Actions:
         return evaluate(size, self.sizes)
 
     def _launch(self, step: Step) -> None:
-        if step not in self._prepared:
-            self._prepared[step] = [
-                _Prepared(
+        if step not in self._known:
+            self._known[step] = [
+                Sized(
                     self.ready[c.launch],
                     (self.value(c.grid[0]), self.value(c.grid[1]), self.value(c.grid[2])),
                     c.storages,
@@ -125,7 +139,7 @@ class Actions:
                 )
                 for c in self.forms[step].at(self.sizes)
             ]
-        for p in self._prepared[step]:
+        for p in self._known[step]:
             p.ready(p.grid, [self.places[s] for s in p.storages], p.sizes)
 
     def _copy(self, source: Storage, target: Storage) -> None:
@@ -230,16 +244,6 @@ class Actions:
         self.places.update({s: given[i] for i, s in parameters.items()})
         self.places.update({s: made[i] for i, s in results.items()})
         self.run(plan.steps)
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A call at known sizes."""
-
-    ready: Ready
-    grid: tuple[int, int, int]
-    storages: tuple[Storage, ...]
-    sizes: tuple[int, ...]
 
 
 def _rows(step: ScanStep | WhileStep) -> dict[int, tuple[Storage, str]]:

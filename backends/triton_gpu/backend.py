@@ -11,11 +11,10 @@ from graphc import knobs
 from graphc.debug.stages import watch
 from graphc.ir.node import Node
 from graphc.program import Program
-from graphc.schedule.schedule import make_plan
 from graphc.single import Nodes
 
+from .bundle import plan_of
 from .device import Device
-from .grain import GRAIN
 from .interpret.device import InterpretDevice
 from .kernels import usual
 from .listing import listings
@@ -66,7 +65,7 @@ class AbstractBackend:
             CompileError: a kernel cannot be compiled, a defect of the code generator.
         """
         stages = watch(program.name)
-        plan = make_plan(program, stages.rewritten if stages else None, grain=GRAIN)
+        plan = plan_of(program, stages.rewritten if stages else None)
         tile_of = self._tuner.tile if knobs.current().tune else usual
         made = Runner(plan, program.variables, self.device, self.residents, tile_of)
         if stages is not None:

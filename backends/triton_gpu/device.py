@@ -1,4 +1,4 @@
-"""What the runner asks of a device: memory, copies, launches. Addresses are plain integers.
+"""What the runner asks of a device: memory, copies, launches, order. Addresses are plain integers.
 
 `run/cuda.py` is a GPU, `interpret/device.py` runs the same sources on the host.
 """
@@ -27,6 +27,10 @@ class Device(Protocol):
     """One device with one queue: everything happens in the order in which it was asked for."""
 
     name: str
+    place: tuple[int, int]
+    """The kind of the device in DLPack's words, and which one of them."""
+    stream: int | None
+    """What other libraries call the queue; None where nobody ever waits."""
 
     def allocate(self, nbytes: int) -> Memory:
         """New memory.
@@ -73,4 +77,17 @@ class Device(Protocol):
         Raises:
             DeviceError: something failed on the device.
         """
+        ...
+
+    def after(self, stream: int | None, *, first: int | None) -> None:
+        """Let a queue wait for what another, perhaps of another library, was asked until now."""
+        ...
+
+    def hold(self, owners: Sequence[object]) -> None:
+        """Keep objects alive until all that was asked for is done."""
+        ...
+
+    def retire(self, end: Callable[[], object]) -> None:
+        """Do something at the end of an object, as soon as it can be done: objects die in any
+        thread, at any moment."""
         ...

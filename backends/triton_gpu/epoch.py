@@ -15,10 +15,12 @@ from graphc.batches import Batches, Stretch, where
 from graphc.errors import OutOfRangeError
 
 from .device import Memory, Ready
+from .prepared import Seat
+from .run.arrays import DeviceArray
 from .source.rows import WORDS, gather_rows
 
 if TYPE_CHECKING:
-    from .runner import Prepared, Runner
+    from .runner import Given, Runner
 
 
 @final
@@ -37,12 +39,14 @@ class Epoch:
         parts = [self._stretch(s) for s in self.batches.stretches]
         return [np.concatenate(column) for column in zip(*parts)]
 
-    def _sent(self, array: np.ndarray) -> Memory:
+    def _sent(self, array: Given) -> Memory | DeviceArray:
+        if isinstance(array, DeviceArray):
+            return array
         memory = self.device.allocate(array.nbytes)
         self.device.write(memory.address, np.ascontiguousarray(array))
         return memory
 
-    def _gathering(self, array: np.ndarray) -> _Rows:
+    def _gathering(self, array: Given) -> _Rows:
         nbytes = array.nbytes // max(1, len(array)) if array.ndim else 0
         launch = gather_rows(nbytes)
         return _Rows(
@@ -52,43 +56,41 @@ class Epoch:
     def _stretch(self, s: Stretch) -> list[np.ndarray]:
         """The calls of equal sizes."""
         prepared = self.runner.prepare(s.sizes)
-        room = [self.device.allocate(s.calls * m.nbytes) for m in prepared.outputs]
+        outputs = prepared.outputs()
+        room = [self.device.allocate(s.calls * m.nbytes) for m in outputs]
+        seat = self.runner.own_seat(prepared)
         for i, is_cut in enumerate(self.batches.is_cut):
             if not is_cut:
-                self.device.copy(
-                    prepared.inputs[i].address, self._given[i].address, self._given[i].nbytes
-                )
+                self.device.copy(seat.inputs[i], self._given[i].address, self._given[i].nbytes)
         for call in range(s.calls):
-            self._feed(prepared, s.first + call * s.rows, s.rows)
+            self._feed(seat, s.first + call * s.rows, s.rows)
             try:
-                self.runner.play(prepared)
+                self.runner.play(seat)
             except OutOfRangeError as error:
                 error.add_note(where(self._done, self.batches))
                 raise
-            for memory, output in zip(room, prepared.outputs, strict=True):
+            for memory, output in zip(room, outputs, strict=True):
                 self.device.copy(
                     memory.address + call * output.nbytes, output.address, output.nbytes
                 )
             self._done += 1
         return [
-            self._read(memory, s.calls, shape, dtype, is_joined)
+            self._read(memory, s.calls, shape, dtype.numpy, is_joined)
             for memory, (shape, dtype), is_joined in zip(
                 room, prepared.results, self.batches.is_joined, strict=True
             )
         ]
 
-    def _feed(self, prepared: Prepared, first: int, rows: int) -> None:
+    def _feed(self, seat: Seat, first: int, rows: int) -> None:
         """The rows of one call, in the memory of its inputs."""
         for i, is_cut in enumerate(self.batches.is_cut):
-            target, source, one = prepared.inputs[i], self._given[i], self._gather[i]
+            target, source, one = seat.inputs[i], self._given[i], self._gather[i]
             if not is_cut or not one.nbytes or not rows:
                 continue
             if self._order is None:
-                self.device.copy(
-                    target.address, source.address + first * one.nbytes, rows * one.nbytes
-                )
+                self.device.copy(target, source.address + first * one.nbytes, rows * one.nbytes)
                 continue
-            addresses = [source.address, self._order.address + 8 * first, target.address]
+            addresses = [source.address, self._order.address + 8 * first, target]
             one.ready(one.grid(rows), addresses, [rows, one.words])
 
     def _read(

@@ -1,15 +1,17 @@
 """A compiled program: its plan, its launches, and its memory on a device.
 
 What depends on sizes is worked out once and recorded: the steps between two questions to the device
-are replayed as one. Intermediate arrays lie in one arena, at the offsets of the memory plan.
+are replayed as one. Intermediate arrays lie in one arena, at the offsets of the memory plan; arrays
+of a device come and go without a copy (`prepared.py`).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import final
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TypeAlias, final
 
 import numpy as np
 
@@ -21,51 +23,20 @@ from graphc.ops.variable import Variable
 from graphc.passes.pipeline import PassReport
 from graphc.schedule.memory import MemoryPlan, blocks_of, kept_storages, regions_of
 from graphc.schedule.plan import CheckStep, Plan, Step, Storage
-from graphc.schedule.touch import writes
 from graphc.target import Memory as Needs
 
-from .actions import Actions, Spares, waits
+from .actions import Actions, Spares
 from .device import Device, Memory
 from .epoch import Epoch
-from .kernels import Form, TileOf, all_steps, forms_of, inner_steps, usual
+from .kernels import VECTOR, Form, TileOf, all_steps, forms_of, usual
+from .prepared import Part, Prepared, Seat, parts_of
+from .run.arrays import DeviceArray, aligned, from_foreign, lent
 from .run.residents import Residents
+
+Given: TypeAlias = np.ndarray | DeviceArray
 
 KNOWN_SIZES = 64
 """For how many combinations of sizes the recordings are kept."""
-
-
-@dataclass(slots=True, eq=False)
-class Prepared:
-    """A plan at known sizes: memory of inputs and outputs, and what to replay."""
-
-    sizes: Mapping[str, int]
-    inputs: list[Memory]
-    outputs: list[Memory]
-    results: list[tuple[tuple[int, ...], np.dtype]]
-    nbytes: np.ndarray
-    """Of the blocks of the memory plan."""
-    parts: list[Part]
-    actions: Actions | None = None
-    """None where the arena is another one by now."""
-
-
-@dataclass(slots=True, eq=False)
-class Part:
-    """Steps that run without a question in between; recorded when they run for the first time."""
-
-    steps: tuple[Step, ...]
-    may_record: bool
-    checks: frozenset[Step] = field(init=False)
-    """The checks among the steps and in their loops."""
-    changes: tuple[int, ...] = field(init=False)
-    """The variables that the steps change, by number."""
-    replay: Callable[[], None] | None = None
-
-    def __post_init__(self) -> None:
-        every = [x for s in self.steps for x in (s, *inner_steps(s))]
-        self.checks = frozenset(s for s in every if isinstance(s, CheckStep))
-        written = {s for step in every for s in writes(step)}
-        self.changes = tuple(sorted({s.index for s in written if s.place == "variable"}))
 
 
 @final
@@ -87,7 +58,9 @@ class Runner:
         kept = [s for step in plan.steps[: plan.kept] for s in extra.get(step, ())]
         self.memory_plan = MemoryPlan(blocks_of(plan, extra, kept))
         self._outputs = [s for s in plan.storages if s.place == "output"]
-        self._inputs = {s.index: s for s in plan.storages if s.place == "input"}
+        inputs = {s.index: s for s in plan.storages if s.place == "input"}
+        self._inputs = [inputs[i] for i in sorted(inputs)]
+        self._parts = parts_of(plan)
         self._constants = self._uploaded_constants()
         self._checks = [s for s in steps if isinstance(s, CheckStep)]
         self._raised = np.zeros(len(self._checks), np.int32)
@@ -100,15 +73,46 @@ class Runner:
         self._kept: tuple[int, ...] | None = None
         self.lock = threading.Lock()
 
-    def run(self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
+    def run(self, inputs: Sequence[Given], sizes: Mapping[str, int]) -> list[np.ndarray]:
         """The results; updates the storage of variables.
 
         Raises:
             OutOfRangeError: a check of the plan failed.
             OutOfMemoryError: the arrays do not fit into the memory of the device.
         """
-        with self.lock:
-            return self._run(inputs, sizes)
+        with self.lock, self._holding(inputs):
+            prepared = self.prepare(sizes)
+            outputs = prepared.outputs()
+            self.play(self._seat(prepared, inputs, [m.address for m in outputs]))
+            results = []
+            for memory, (shape, dtype) in zip(outputs, prepared.results, strict=True):
+                array = np.empty(shape, dtype.numpy)
+                self.device.read(memory.address, array)
+                results.append(array)
+            return results
+
+    def run_there(
+        self, inputs: Sequence[Given], sizes: Mapping[str, int]
+    ) -> list[DeviceArray]:  # fmt: skip
+        """The results as arrays of the device, for whose values nobody waits; else as `run`."""
+        with self.lock, self._holding(inputs):
+            prepared = self.prepare(sizes)
+            leases = prepared.leased()
+            self.play(self._seat(prepared, inputs, [x.address for x in leases], is_own=False))
+            return [
+                DeviceArray(shape, dtype, self.device, lease.address, lease)
+                for lease, (shape, dtype) in zip(leases, prepared.results, strict=True)
+            ]
+
+    def adopt(self, value: object) -> DeviceArray | None:
+        """An array in the memory of this device, as inputs take it; None if it is none.
+
+        Raises:
+            FeedError: an array of another device, or one that is not contiguous.
+            DTypeError: elements of a type that is not known here.
+        """
+        found = from_foreign(value, self.device)
+        return None if found is None else aligned(found, VECTOR)
 
     def repeat(self, batches: Batches) -> list[np.ndarray]:
         """What `graphc.batches.one_by_one` does: the examples are sent once, and steps queue up.
@@ -116,8 +120,16 @@ class Runner:
         Raises:
             OutOfRangeError, OutOfMemoryError: as `run`.
         """
-        with self.lock:
+        with self.lock, self._holding(batches.arrays):
             return Epoch(self, batches).run()
+
+    @contextmanager
+    def _holding(self, inputs: Sequence[object]) -> Iterator[None]:
+        """Arrays of others stay alive until what is asked for here is done."""
+        try:
+            yield
+        finally:
+            self.device.hold(lent(inputs))
 
     def needs(self, sizes: Mapping[str, int]) -> Needs:
         """What a call at these sizes needs; nothing is allocated."""
@@ -141,36 +153,51 @@ class Runner:
 
     # ------------------------------------------------------------------ a call
 
-    def _run(self, inputs: Sequence[np.ndarray], sizes: Mapping[str, int]) -> list[np.ndarray]:
-        prepared = self.prepare(sizes)
-        for memory, array in zip(prepared.inputs, inputs, strict=True):
-            self.device.write(memory.address, array)
-        self.play(prepared)
-        results = []
-        for memory, (shape, dtype) in zip(prepared.outputs, prepared.results, strict=True):
-            array = np.empty(shape, dtype)
-            self.device.read(memory.address, array)
-            results.append(array)
-        return results
+    def _seat(
+        self, prepared: Prepared, inputs: Sequence[Given], outputs: Sequence[int],
+        is_own: bool = True,
+    ) -> Seat:  # fmt: skip
+        """Inputs where they are, if they are on the device, else sent to own memory."""
+        addresses: list[int] = []
+        for i, given in enumerate(inputs):
+            if isinstance(given, DeviceArray):
+                addresses.append(given.address)
+                is_own = False
+            else:
+                addresses.append(prepared.input(i).address)
+                self.device.write(addresses[-1], given)
+        return self.seat(prepared, addresses, outputs, is_own)
 
-    def play(self, prepared: Prepared) -> None:
+    def seat(
+        self, prepared: Prepared, inputs: Sequence[int], outputs: Sequence[int],
+        is_own: bool = True,
+    ) -> Seat:  # fmt: skip
+        """What is replayed for inputs and outputs at these addresses."""
+        made = partial(self._placed, prepared, inputs, outputs)
+        return prepared.seat(inputs, outputs, made, is_own)
+
+    def own_seat(self, prepared: Prepared) -> Seat:
+        """What is replayed for inputs and outputs in own memory."""
+        return self.seat(prepared, prepared.inputs(), [m.address for m in prepared.outputs()])
+
+    def play(self, seat: Seat) -> None:
         """All steps, on the inputs that are on the device; waits for nothing that it need not."""
         self.residents.bring(self.variables)
-        for number, part in enumerate(prepared.parts):
+        for number, part in enumerate(self._parts):
             if number == 0 and self._is_kept():
                 continue
             try:
-                self._play(part, self._actions(prepared))
+                self._play(part, seat)
             finally:
                 self.residents.changed([self.variables[i] for i in part.changes])
 
-    def _play(self, part: Part, actions: Actions) -> None:
-        if part.replay is None and part.may_record and part.steps:
-            part.replay = self.device.record(lambda: actions.run(part.steps))
-        if part.replay is not None:
-            part.replay()
+    def _play(self, part: Part, seat: Seat) -> None:
+        if seat.is_lasting and part.may_record and part.steps and part not in seat.replays:
+            seat.replays[part] = self.device.record(lambda: seat.actions.run(part.steps))
+        if part in seat.replays:
+            seat.replays[part]()
         else:
-            actions.run(part.steps)
+            seat.actions.run(part.steps)
         self._look_at_flags(part)
 
     def _look_at_flags(self, part: Part) -> None:
@@ -193,7 +220,7 @@ class Runner:
             if len(self._prepared) >= KNOWN_SIZES:
                 self._prepared.clear()
             found = self._prepared[key] = self._new(sizes)
-        if found.actions is None:
+        if not found.seats:
             self._fit(found)
         self._current = found
         return found
@@ -202,14 +229,10 @@ class Runner:
         def value(size: Size) -> int:
             return evaluate(size, sizes)
 
-        def memory(s: Storage) -> Memory:
-            return self.device.allocate(value(s.nbytes))
-
-        inputs = [memory(self._inputs[i]) for i in sorted(self._inputs)]
-        outputs = [memory(s) for s in self._outputs]
-        results = [(tuple(map(value, s.shape)), s.dtype.numpy) for s in self._outputs]
+        inputs = [value(s.nbytes) for s in self._inputs]
+        results = [(tuple(map(value, s.shape)), s.dtype) for s in self._outputs]
         nbytes = self.memory_plan.measure(value)
-        return Prepared(sizes, inputs, outputs, results, nbytes, parts_of(self.plan))
+        return Prepared(sizes, inputs, results, nbytes, self.device)
 
     def _fit(self, prepared: Prepared) -> None:
         """An arena with room for these sizes. Another arena makes recordings useless."""
@@ -218,9 +241,7 @@ class Runner:
         if self._arena is not None and layout is before:
             return
         for other in self._prepared.values():
-            other.actions = None
-            for part in other.parts:
-                part.replay = None
+            other.seats.clear()
         # The old arena goes first: both together might not fit.
         self._arena, self._kept = None, None
         try:
@@ -229,25 +250,21 @@ class Runner:
             self.memory_plan.forget()
             raise
 
-    def _actions(self, prepared: Prepared) -> Actions:
-        if prepared.actions is None:
-            prepared.actions = self._placed(prepared)
-        return prepared.actions
-
-    def _placed(self, prepared: Prepared) -> Actions:
+    def _placed(
+        self, prepared: Prepared, inputs: Sequence[int], outputs: Sequence[int]
+    ) -> Actions:  # fmt: skip
         assert self._arena is not None, "the arena is there"
         addresses = self.residents.bring(self.variables)
         places = {s: m.address for s, m in self._constants.items()}
         places |= {s: addresses[s.index] for s in self.plan.storages if s.place == "variable"}
         layout = self.memory_plan.layout
         places |= {s: self._arena.address + o for s, o in layout.offsets.items()}
-        places |= {
-            self._inputs[i]: m.address for i, m in zip(sorted(self._inputs), prepared.inputs)
-        }
-        places |= {s: m.address for s, m in zip(self._outputs, prepared.outputs)}
+        places |= dict(zip(self._inputs, inputs, strict=True))
+        places |= dict(zip(self._outputs, outputs, strict=True))
         return Actions(
             self.device, prepared.sizes, places, self.forms, self.ready, self.spares,
             {check: self._flags.address + 4 * i for i, check in enumerate(self._checks)},
+            prepared.known,
         )  # fmt: skip
 
     # ------------------------------------------------------------------ variables and constants
@@ -268,22 +285,3 @@ class Runner:
         versions = tuple(self.variables[i].version for i in sorted(lasting))
         before, self._kept = self._kept, versions
         return self.plan.kept == 0 or before == versions
-
-
-def parts_of(plan: Plan) -> list[Part]:
-    """The kept steps, then the others: cut where the device is asked, and before the first step
-    that changes a variable, because a call that fails shall have changed nothing."""
-    parts = [Part(plan.steps[: plan.kept], True)]
-    steps: list[Step] = []
-    checked = False
-    for number, step in enumerate(plan.steps[plan.kept :], start=plan.kept):
-        checked = checked or isinstance(step, CheckStep)
-        if waits(step) or (checked and number == plan.commit):
-            parts.append(Part(tuple(steps), True))
-            steps = []
-            checked = False
-        if waits(step):
-            parts.append(Part((step,), False))
-        else:
-            steps.append(step)
-    return [*parts, Part(tuple(steps), True)]

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.networks import WORKLOADS
 from benchmarks.workloads import training_graph
 from graphc import dtypes
-from graphc.backends.triton_gpu.grain import GRAIN
+from graphc.backends.triton_gpu.bundle import plan_of
 from graphc.backends.triton_gpu.kernels import forms_of
 from graphc.backends.triton_gpu.launch import Launch
 from graphc.backends.triton_gpu.run.cuda import CudaDevice, cuda_device
@@ -22,7 +22,6 @@ from graphc.diff.reverse import vjp
 from graphc.ir.node import Tensor
 from graphc.ops import activation, leaf, nn, normalization
 from graphc.ops.matmul import matmul
-from graphc.schedule.schedule import make_plan
 
 from .cases import Case, Convolution, Product, Rows, Training, arrays_of
 from .way import Way, mean_size
@@ -76,7 +75,7 @@ ROWS: Mapping[str, Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]] = {
 def planned(case: Case) -> Planned:
     """What would be launched; nothing here needs a GPU."""
     made = compiled(case, "reference")
-    forms = forms_of(make_plan(made.program, grain=GRAIN))
+    forms = forms_of(plan_of(made.program))
     calls = [call for form in forms.values() for call in form.calls]
     return Planned(len(calls), frozenset(call.launch for call in calls))
 
@@ -115,7 +114,7 @@ class Graphc:
 
         def queue() -> None:
             with runner.lock:
-                runner.play(runner.prepare(sizes))
+                runner.play(runner.own_seat(runner.prepare(sizes)))
 
         return Way(queue, lambda: first, lambda: mean_size(f(*arrays)), queue)
 

@@ -163,7 +163,14 @@ class _Maker:
         kept = tuple(s for s in self.storages if s in used or s.place in ("input", "parameter"))
         lasting = frozenset(self.keeper.sources) if self.keeper else frozenset[Storage]()
         return Plan(
-            self.name, kept, tuple(steps), _commit(steps), decisions, self.disabled, count, lasting
+            self.name,
+            kept,
+            tuple(steps),
+            commit_of(steps),
+            decisions,
+            self.disabled,
+            count,
+            lasting,
         )
 
     def _constant(self, node: Node) -> None:
@@ -323,7 +330,7 @@ class _Maker:
                 self.steps.append(CopyStep(here, target))
 
 
-def _commit(steps: Sequence[Step]) -> int:
+def commit_of(steps: Sequence[Step]) -> int:
     """The number of steps before the first that changes a variable."""
     for n, step in enumerate(steps):
         if any(s.place == "variable" for s in writes(step)):

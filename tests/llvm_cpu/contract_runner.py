@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping
-from math import prod
 
 import numpy as np
-from contraction_forms import run_oracle
+from contraction_forms import compare, rounding, run_oracle
 
 from graphc import dtypes
 from graphc.backends.llvm_cpu.contract.emit import emit_contraction
@@ -18,8 +17,8 @@ from graphc.backends.llvm_cpu.ir.module import Module
 from graphc.backends.llvm_cpu.objects import jit
 from graphc.dtypes import DType
 from graphc.ir import dim
-from graphc.kernels.kernel import Kernel, Reduce
-from graphc.kernels.walk import buffers_of, roots_of, size_names, walk
+from graphc.kernels.kernel import Kernel
+from graphc.kernels.walk import buffers_of, size_names
 
 from .map_runner import CHUNKS, guards_hold, place
 
@@ -99,8 +98,7 @@ def check(
 ) -> Compiled:
     """Equal bits for all numbers of chunks, near to the meaning in float64.
 
-    The bound is ulps * eps * sqrt(terms) of the largest result, where terms is how many numbers
-    are summed: roundings of so many additions add up like a random walk. Or it is `bound`.
+    How near is said by `rounding`, or it is `bound`.
     """
     sizes = sizes or {}
     kernel, exact = form(dtype), form(dtypes.float64)
@@ -116,22 +114,7 @@ def check(
         for name, value in got.items():
             assert guards_hold(value), f"{name}: memory around it has changed"
             assert value.tobytes() == first[name].tobytes(), f"{name}: bits differ, {n} chunks"
-    tolerance = bound or ulps * RELATIVE[dtype.name] * terms_of(kernel, sizes) ** 0.5
+    tolerance = bound or rounding(RELATIVE[dtype.name], kernel, sizes, ulps)
     for name in outputs:
         compare(name, first[name], want[name], tolerance)
     return compiled
-
-
-def terms_of(kernel: Kernel, sizes: Mapping[str, int]) -> int:
-    """How many numbers are summed into one result at most."""
-    names = {n for e in walk(roots_of(kernel)) if isinstance(e, Reduce) for n in e.axes}
-    return max(1, prod(dim.evaluate(kernel.axis(n).size, sizes) for n in names))
-
-
-def compare(name: str, got: np.ndarray, want: np.ndarray, tolerance: float) -> None:
-    """Within `tolerance` of the largest value."""
-    if want.size == 0:
-        return
-    assert np.isfinite(want).all()
-    worst = np.abs(got.astype(np.float64) - want).max() / (np.abs(want).max() + 1e-30)
-    assert worst <= tolerance, f"{name}: relative error {worst:.2e}"

@@ -20,7 +20,7 @@ from graphc.kernels.kernel import Affine, Axis, Buffer, Expr, Index, Kernel, Loa
 
 SIZES = (0, 1, 2, 3, 5, 7, 8, 15, 16, 17, 31, 33, 64, 65, 100, 130)
 MOST = 6000
-"""Points of all axes together."""
+"""Points of all axes together, if nobody asks for fewer."""
 SMOOTH = ("tanh", "sigmoid", "sin", "cos", "abs", "neg")
 FLOATS = (dtypes.float32, dtypes.float64)
 INTS = tuple(d for d in dtypes.INTEGERS)
@@ -33,6 +33,8 @@ class RandomKernel:
     seed: int
     twins: bool = False
     """Whether stores often have inputs of their own shape, read at their own index."""
+    most: int = MOST
+    """Points of all axes together."""
     axes: list[Axis] = field(default_factory=list)
     sizes: dict[str, int] = field(default_factory=dict)
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
@@ -52,13 +54,13 @@ class RandomKernel:
     def draw_axes(self) -> None:
         points = 1
         for i in range(self.random.choice((1, 2, 2, 3, 3, 4))):
-            fitting = [s for s in SIZES if s * points <= MOST]
+            fitting = [s for s in SIZES if s * points <= self.most]
             if len(fitting) > 4 and self.random.random() < 0.9:
                 fitting = fitting[2:]
             extent = self.random.choice(fitting)
             points *= max(1, extent)
             self.axes.append(Axis(f"a{i}", self.sized(f"s{i}", extent)))
-        if self.random.random() < 0.2 and points < MOST // 4:
+        if self.random.random() < 0.2 and points < self.most // 4:
             self.cut(self.random.choice(self.axes))
 
     def cut(self, axis: Axis) -> None:

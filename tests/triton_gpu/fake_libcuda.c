@@ -21,11 +21,11 @@
 #define POISON (16l << 20) /* more would take long */
 
 typedef struct { char *at; size_t bytes; enum { UNUSED, DEVICE, PINNED, FREED } state; } Range;
-typedef struct { char name[64]; int parameters, offset[32], size[32], threads, shared; void *module; } Function;
+typedef struct { char name[64]; int parameters, offset[256], size[256], threads, shared; void *module; } Function;
 typedef struct Work {
   enum { TO_DEVICE, TO_HOST, INSIDE, LAUNCH, RELEASE, GRAPH, MARK } kind;
   char *to, *from; size_t bytes;
-  Function *function; unsigned grid[3]; unsigned char values[1024];
+  Function *function; unsigned grid[3]; unsigned char values[4096];
   void *what; struct Work *next;
 } Work;
 typedef struct { Work *first, **last; int capturing; } Queue;
@@ -33,7 +33,9 @@ typedef struct { Queue *queue; long number, done; double when; } Event;
 
 static Range ranges[MOST];
 static int range_count;
-static long used_bytes, total_bytes = 1 << 30, clock_now, launches, replays;
+static long used_bytes, total_bytes = 1 << 30, clock_now, launches, replays, copies;
+static char *given[MOST]; /* the pointers of all launches that were done */
+static int given_count;
 static long live_events, live_streams, live_modules, live_graphs, live_pools;
 static char report[1 << 16], fail_name[64];
 static int fail_code, devices = 1, version = 13000, context, capability = 90;
@@ -84,10 +86,16 @@ __attribute__((visibility("default"))) long fake_count(const char *what) {
   long found = 0;
   int state = !strcmp(what, "memory") ? DEVICE : !strcmp(what, "pinned") ? PINNED : UNUSED;
   if (state) for (int i = 0; i < MOST; i++) found += ranges[i].state == state;
-  return state ? found : !strcmp(what, "launches") ? launches : !strcmp(what, "replays") ? replays
+  return state ? found : !strcmp(what, "launches") ? launches : !strcmp(what, "replays") ? replays : !strcmp(what, "copies") ? copies
     : !strcmp(what, "events") ? live_events : !strcmp(what, "streams") ? live_streams
     : !strcmp(what, "modules") ? live_modules : !strcmp(what, "graphs") ? live_graphs
     : !strcmp(what, "pools") ? live_pools : !strcmp(what, "bytes") ? used_bytes : -1;
+}
+
+__attribute__((visibility("default"))) long fake_given(char *at) {
+  long found = 0;
+  for (int i = 0; i < given_count && i < MOST; i++) found += given[i] == at;
+  return found;
 }
 
 static void leave(int *turn) { pthread_mutex_unlock(&lock); }
@@ -160,6 +168,8 @@ static void check_pointers(const char *name, Work *w) {
 
 static void compute(Work *w) {
   Function *f = w->function;
+  for (int i = 0; i < f->parameters - 2; i++)
+    if (f->size[i] == 8) memcpy(given + given_count++ % MOST, w->values + f->offset[i], 8);
   float *from, *to; int n, m;
   memcpy(&from, w->values + f->offset[0], 8);
   memcpy(&to, w->values + f->offset[1], 8);
@@ -351,12 +361,14 @@ API cuMemcpyHtoDAsync(CUdeviceptr to, const void *from, size_t n, CUstream s) {
   ENTER;
   inside("cuMemcpyHtoDAsync", (char *)to, n, DEVICE);
   inside("cuMemcpyHtoDAsync", from, n, PINNED);
+  copies++;
   return add("cuMemcpyHtoDAsync", s, (Work){TO_DEVICE, (char *)to, (char *)from, n});
 }
 API cuMemcpyDtoHAsync(void *to, CUdeviceptr from, size_t n, CUstream s) {
   ENTER;
   inside("cuMemcpyDtoHAsync", (char *)from, n, DEVICE);
   inside("cuMemcpyDtoHAsync", to, n, PINNED);
+  copies++;
   return add("cuMemcpyDtoHAsync", s, (Work){TO_HOST, to, (char *)from, n});
 }
 API cuMemcpyDtoDAsync(CUdeviceptr to, CUdeviceptr from, size_t n, CUstream s) {
@@ -397,6 +409,7 @@ API cuEventSynchronize(CUevent event) {
   if (e->number != e->done && e->queue > (Queue *)2) finish(e->queue);
   return 0;
 }
+API cuEventQuery(CUevent e) { ENTER; return ((Event *)e)->number != ((Event *)e)->done && ((Event *)e)->queue > (Queue *)2 ? CUDA_ERROR_NOT_READY : 0; }
 API cuEventElapsedTime(float *to, CUevent a, CUevent b) { ENTER; return *to = ((Event *)b)->when - ((Event *)a)->when, 0; }
 API cuStreamWaitEvent(CUstream s, CUevent event, unsigned flags) { return cuEventSynchronize(event); }
 

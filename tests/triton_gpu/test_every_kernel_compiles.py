@@ -6,22 +6,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-import numpy as np
 import pytest
-from diff.samples import SAMPLES, Sample
-from diff.test_rules import points
 from test_matrix import with_derivatives
 
 from benchmarks import workloads
 from benchmarks.networks import WORKLOADS
 from graphc import knobs
-from graphc.backends.triton_gpu.grain import GRAIN
+from graphc.backends.triton_gpu.bundle import plan_of
 from graphc.backends.triton_gpu.kernels import forms_of
 from graphc.backends.triton_gpu.launch import Launch
 from graphc.backends.triton_gpu.objects.compile import resources
 from graphc.compiler import Function, function
-from graphc.ops import elementwise
-from graphc.schedule.schedule import make_plan
+
+from .op_cases import ELEMENTWISE, SAMPLES, Sample, values_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Triton is there for Linux only")
 
@@ -32,7 +29,7 @@ PER_THREAD, REGISTERS = 255, 65_536
 
 
 def launches_of(f: Function) -> dict[Launch, None]:
-    forms = forms_of(make_plan(f.program, grain=GRAIN)).values()
+    forms = forms_of(plan_of(f.program)).values()
     return {call.launch: None for form in forms for call in form.calls}
 
 
@@ -45,11 +42,8 @@ def of_ops(samples: Iterable[Sample]) -> dict[Launch, None]:
     for sample in samples:
         outputs, inputs = with_derivatives(sample.call, sample.values)
         found |= launches_of(function(inputs, tuple(outputs), target="reference"))
-    for op in elementwise.DOMAINS:
-        kinds, values = elementwise.KINDS[op], points(op, (7, 3))
-        if "f" not in kinds:
-            values = [np.abs(v).astype(np.int64 if "i" in kinds else np.bool_) for v in values]
-        outputs, inputs = with_derivatives(op, values)
+    for op in ELEMENTWISE:
+        outputs, inputs = with_derivatives(op, values_of(op))
         found |= launches_of(function(inputs, tuple(outputs), target="reference"))
     return found
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from diff.samples import SAMPLES
-from diff.test_rules import points
 from test_matrix import with_derivatives
 
 from graphc import dtypes
 from graphc.compiler import function
 from graphc.ir.node import Op
-from graphc.ops import convert, elementwise, leaf
+
+from .op_cases import ELEMENTWISE, SAMPLES, casts_agree, values_of
 
 TARGET = "triton_interpret"
 
@@ -32,23 +31,13 @@ def test_sample(sample):
     interpreted_equals_reference(outputs, inputs, sample.values)
 
 
-@pytest.mark.parametrize("op", elementwise.DOMAINS, ids=lambda op: op.name)
+@pytest.mark.parametrize("op", ELEMENTWISE, ids=lambda op: op.name)
 def test_elementwise(op: Op):
-    kinds = elementwise.KINDS[op]
-    values = points(op, (7, 3))
-    if "f" not in kinds:
-        kind = np.int64 if "i" in kinds else np.bool_
-        values = [np.abs(v).astype(kind) for v in values]
+    values = values_of(op)
     outputs, inputs = with_derivatives(op, values)
     interpreted_equals_reference(outputs, inputs, values)
 
 
 @pytest.mark.parametrize("source", dtypes.ALL, ids=str)
 def test_cast(source):
-    values = np.array([0, 1, 2, 3, 100]).astype(source.numpy)
-    x = leaf.placeholder((5,), source, name="x")
-    outputs = tuple(convert.cast(x, d) for d in dtypes.ALL)
-    found = [function(x, outputs, target=t)(values) for t in ("reference", TARGET)]
-    for a, b in zip(*found, strict=True):
-        assert a.dtype == b.dtype
-        np.testing.assert_array_equal(a.astype(np.float64), b.astype(np.float64))
+    casts_agree(source, TARGET)

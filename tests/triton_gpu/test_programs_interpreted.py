@@ -81,26 +81,27 @@ def test_the_first_batch_that_fails_is_named():
 
 def test_training_gives_the_numbers_of_the_cpu():
     rng = np.random.default_rng(0)
-    images, labels = rng.random((20, 6, 6, 1), np.float32), np.arange(20) % 3
+    images, labels = rng.random((10, 6, 6, 1), np.float32), np.arange(10) % 3
     found = []
     for target in ("llvm_cpu", TARGET):
         with gx.settings(target=target):
+            gx.set_seed(0)
             model = gx.Sequential(
                 [
-                    gx.layers.Conv2D(4, 3, activation="relu", input_shape=(6, 6, 1)),
+                    # No bias: normalisation takes it away, its gradient would be rounding errors,
+                    # and Adam would make steps of full size of them.
+                    gx.layers.Conv2D(4, 3, use_bias=False, input_shape=(6, 6, 1)),
                     gx.layers.BatchNormalization(),
+                    gx.layers.ReLU(),
                     gx.layers.MaxPooling2D(),
                     gx.layers.Flatten(),
                     gx.layers.Dense(3, activation="softmax"),
                 ]
             )
-            if found:
-                model.set_weights(found[0][0])
-            before = model.get_weights()
             model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-            history = model.fit(images, labels, batch_size=8, epochs=1, shuffle=False, verbose=0)
-            found.append((before, history.history, model.get_weights()))
-    (_, one, mine), (_, two, theirs) = found
+            history = model.fit(images, labels, batch_size=4, epochs=1, shuffle=False, verbose=0)
+            found.append((history.history, model.get_weights()))
+    (one, mine), (two, theirs) = found
     np.testing.assert_allclose(two["loss"], one["loss"], rtol=1e-5)
     for a, b in zip(mine, theirs, strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-6)

@@ -18,6 +18,8 @@ from graphc.dtypes import DType
 from .load import interpreter
 
 ALIGN = 256
+CPU = 1
+"""DLPack's number."""
 _GPU = "from triton.language.extra import libdevice"
 _HOST = "from graphc.backends.triton_gpu.interpret import libdevice"
 
@@ -37,6 +39,8 @@ class InterpretDevice:
     """What `device.Device` asks for; everything is done when a method returns."""
 
     name = "Triton's interpreter"
+    place: tuple[int, int] = (CPU, 0)
+    stream: int | None = None
 
     def allocate(self, nbytes: int) -> HostMemory:
         """New memory, all zeros."""
@@ -70,6 +74,16 @@ class InterpretDevice:
 
     def wait(self) -> None:
         """Nothing is ever under way."""
+
+    def after(self, stream: int | None, *, first: int | None) -> None:
+        """Everything is done before."""
+
+    def hold(self, owners: Sequence[object]) -> None:
+        """Nothing reads them any more."""
+
+    def retire(self, end: Callable[[], object]) -> None:
+        """At once."""
+        end()
 
 
 @final

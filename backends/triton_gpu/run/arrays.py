@@ -1,23 +1,25 @@
-"""Arrays in the memory of a GPU, shared with other libraries without a copy.
+"""Arrays in the memory of a device, shared with other libraries without a copy.
 
 torch.from_dlpack(array), cupy.from_dlpack(array)      ours for others
 from_foreign(tensor, device)                           theirs for us
+
+Streams are those of a GPU; the interpreter's memory is that of the host, where nobody waits.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import partial
 from typing import Protocol, final, runtime_checkable
 
 import numpy as np
 
+from graphc.backends.triton_gpu.device import Device
 from graphc.dtypes import DType, as_dtype, bfloat16
 from graphc.errors import ArgumentError, DTypeError, FeedError
 
 from . import dlpack
-from .cuda import CudaDevice
-from .driver import Handle
 
 _LEGACY_STREAM, _NO_STREAM = 1, -1
 
@@ -26,7 +28,7 @@ _LEGACY_STREAM, _NO_STREAM = 1, -1
 class HasDLPack(Protocol):
     """An array of any library that speaks DLPack."""
 
-    def __dlpack__(self, *, stream: int) -> object: ...
+    def __dlpack__(self, *, stream: int | None) -> object: ...
 
     def __dlpack_device__(self) -> tuple[int, int]: ...
 
@@ -39,9 +41,17 @@ class HasInterface(Protocol):
     def __cuda_array_interface__(self) -> dict[str, object]: ...
 
 
+@runtime_checkable
+class OnHost(Protocol):
+    """An array of the host's memory."""
+
+    @property
+    def __array_interface__(self) -> dict[str, object]: ...
+
+
 @final
 class DeviceArray:
-    """A C-contiguous array on a GPU; its memory lives as long as it, or anyone it is shared with.
+    """A C-contiguous array on a device; its memory lives as long as anyone whom it is shared with.
 
     Of `numpy()` and of both protocols, readers see what was asked of the device before.
     """
@@ -49,10 +59,13 @@ class DeviceArray:
     __slots__ = ("__weakref__", "address", "device", "dtype", "owner", "shape")
 
     def __init__(
-        self, shape: tuple[int, ...], dtype: DType, device: CudaDevice, address: int, owner: object
+        self, shape: tuple[int, ...], dtype: DType, device: Device, address: int, owner: object
     ) -> None:
         self.shape, self.dtype, self.device = shape, dtype, device
         self.address, self.owner = address, owner
+
+    def __len__(self) -> int:
+        return self.shape[0]
 
     @property
     def ndim(self) -> int:
@@ -74,7 +87,7 @@ class DeviceArray:
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
         """What `numpy.asarray` asks for."""
         if copy is False:
-            raise ArgumentError("an array of a GPU has no NumPy array without a copy")
+            raise ArgumentError("an array of a device has no NumPy array without a copy")
         array = self.numpy()
         return array if dtype is None else array.astype(dtype, copy=False)
 
@@ -89,12 +102,12 @@ class DeviceArray:
             "data": (self.address, False),
             "strides": None,
             "version": 3,
-            "stream": int(self.device.stream),  # pyright: ignore[reportArgumentType]
+            "stream": _number(self.device.stream),
         }
 
     def __dlpack_device__(self) -> tuple[int, int]:
         """The kind of the device, and which one."""
-        return dlpack.CUDA, self.device.ordinal
+        return self.device.place
 
     def __dlpack__(
         self, *, stream: int | None = None, max_version: tuple[int, int] | None = None,
@@ -103,7 +116,7 @@ class DeviceArray:
         """A capsule for a reader on that stream, which waits for what was asked before."""
         if copy or dl_device not in (None, self.__dlpack_device__()) or stream == 0:
             raise FeedError(
-                "an array of a GPU is shared as it is",
+                "an array of a device is shared as it is",
                 received=f"stream={stream}, dl_device={dl_device}, copy={copy}",
                 expected="the device it is on, a stream other than 0, and no copy",
             )
@@ -127,47 +140,71 @@ class _Lent:
     default stream is known.
     """
 
-    def __init__(self, device: CudaDevice, owner: object, stream: Handle, user: Handle) -> None:
+    def __init__(self, device: Device, owner: object, stream: int | None, user: int | None) -> None:
         self._device, self._owner, self._stream, self._user = device, owner, stream, user
 
     def __del__(self) -> None:
         end = partial(_return, self._device, self._stream, self._user, self._owner)
-        self._device.turn.retire(end)
+        self._device.retire(end)
 
 
-def _return(device: CudaDevice, stream: Handle, user: Handle, owner: object) -> tuple[object, ...]:
+def _return(
+    device: Device, stream: int | None, user: int | None, owner: object
+) -> tuple[object, ...]:
     device.after(stream, first=user)
     return (owner,)
 
 
-def from_foreign(value: object, device: CudaDevice) -> DeviceArray | None:
-    """An array of another library in the memory of this device; None if it is no array of a GPU.
+def from_foreign(value: object, device: Device) -> DeviceArray | None:
+    """An array of another library in the memory of this device; None if it is none of such a kind.
 
     What is asked of the device from now on happens after what its own library was asked for.
 
     Raises:
-        FeedError: an array of another GPU, or one that is not contiguous.
+        FeedError: an array of another device, or one that is not contiguous.
         DTypeError: elements of a type that is not known here.
     """
     if isinstance(value, DeviceArray):
         return value if value.device is device else _on(_shared(value), device)
+    kind, _ = device.place
     if isinstance(value, HasDLPack):
-        if value.__dlpack_device__()[0] != dlpack.CUDA:
+        if value.__dlpack_device__()[0] != kind:
             return None
-        return _on(dlpack.take(_capsule(value, int(device.stream))), device)  # pyright: ignore[reportArgumentType]
-    if isinstance(value, HasInterface):
+        return _on(dlpack.take(_capsule(value, _number(device.stream))), device)
+    # An array of the host that says where it is stands for one of a GPU, in the interpreter.
+    if isinstance(value, HasInterface) and (kind == dlpack.CUDA or isinstance(value, OnHost)):
         return _on(_of_interface(value, device), device)
     return None
 
 
-def _capsule(value: HasDLPack, stream: int) -> object:
+def lent(arrays: Iterable[object]) -> list[DeviceArray]:
+    """Those among some arrays whose memory others may use again as soon as nobody holds them here.
+    Memory of the device's own is used again in the order of its stream."""
+    return [x for x in arrays if isinstance(x, DeviceArray) and isinstance(x.owner, _Lent)]
+
+
+def aligned(array: DeviceArray, multiple: int) -> DeviceArray:
+    """The array, or a copy on its device where it does not begin at a multiple of so many bytes."""
+    if array.address % multiple == 0 or not array.nbytes:
+        return array
+    memory = array.device.allocate(array.nbytes)
+    array.device.copy(memory.address, array.address, array.nbytes)
+    array.device.hold(lent([array]))
+    return DeviceArray(array.shape, array.dtype, array.device, memory.address, memory)
+
+
+def _number(stream: int | None) -> int | None:
+    return None if stream is None else int(stream)
+
+
+def _capsule(value: HasDLPack, stream: int | None) -> object:
     try:
         return value.__dlpack__(stream=stream, max_version=(1, 0))  # pyright: ignore[reportCallIssue]
     except TypeError:  # an older library: it does not know the second argument
         return value.__dlpack__(stream=stream)
 
 
-def _of_interface(value: HasInterface, device: CudaDevice) -> dlpack.Shared:
+def _of_interface(value: HasInterface, device: Device) -> dlpack.Shared:
     facts = value.__cuda_array_interface__
     shape, strides = tuple(facts["shape"]), facts.get("strides")  # pyright: ignore[reportArgumentType]
     dtype = as_dtype(np.dtype(str(facts["typestr"])))
@@ -177,17 +214,21 @@ def _of_interface(value: HasInterface, device: CudaDevice) -> dlpack.Shared:
     if isinstance(writer, int):
         device.after(device.stream, first=writer)
     address = int(facts["data"][0])  # pyright: ignore[reportIndexIssue]
-    return dlpack.Shared(address, shape, dtype, dlpack.CUDA, device.ordinal, value)
+    kind, number = device.place
+    return dlpack.Shared(address, shape, dtype, kind, number, value)
 
 
 def _shared(value: DeviceArray) -> dlpack.Shared:
-    return dlpack.Shared(value.address, value.shape, value.dtype, *value.__dlpack_device__(), value)
+    kind, number = value.device.place
+    return dlpack.Shared(value.address, value.shape, value.dtype, kind, number, value)
 
 
-def _on(shared: dlpack.Shared, device: CudaDevice) -> DeviceArray:
-    if shared.number != device.ordinal:
+def _on(shared: dlpack.Shared, device: Device) -> DeviceArray:
+    if (shared.kind, shared.number) != device.place:
         raise FeedError(
-            "an array of another GPU", received=f"GPU {shared.number}", expected=device.name
+            "an array of another device",
+            received=f"device {shared.number} of DLPack's kind {shared.kind}",
+            expected=device.name,
         )
     owner = _Lent(device, shared.owner, _LEGACY_STREAM, device.stream)
     return DeviceArray(shared.shape, shared.dtype, device, shared.address, owner)

@@ -21,6 +21,7 @@ from graphc.backends.triton_gpu.objects.chips import chip
 from graphc.backends.triton_gpu.objects.compile import compiled
 from graphc.errors import DeviceError, OutOfMemoryError
 
+from .dlpack import CUDA
 from .driver import OUT_OF_MEMORY, Handle, check, describe, driver, value
 from .kernel import Kernel, ready
 from .staging import Staging
@@ -79,7 +80,7 @@ class CudaDevice:
         count = value(cu.cuDeviceGetCount(), "the driver cannot count GPUs")
         if ordinal not in range(count):
             raise DeviceError("there is no such GPU", received=ordinal, expected=f"0..{count - 1}")
-        self.ordinal = ordinal
+        self.ordinal, self.place = ordinal, (CUDA, ordinal)
         self._device = value(cu.cuDeviceGet(ordinal), f"there is no GPU {ordinal}")
         context = value(cu.cuDevicePrimaryCtxRetain(self._device), "the GPU cannot be used")
         self.turn = Turn(context)
@@ -87,6 +88,7 @@ class CudaDevice:
         self._recording: list[object] | None = None
         self._kernels: WeakValueDictionary[Binary, Kernel] = WeakValueDictionary()
         self._closed = False
+        self._held: deque[tuple[Handle, tuple[object, ...]]] = deque()
         with self.turn:
             self._ask()
             flag = cu.CUstream_flags.CU_STREAM_NON_BLOCKING
@@ -175,6 +177,7 @@ class CudaDevice:
         with self.turn:
             assert self._recording is None, "what is recorded copies to no array"
             self._back.read(address, array)
+            self._let_go()
 
     def copy(self, target: int, source: int, nbytes: int) -> None:
         """Copy between two places of the device that do not overlap."""
@@ -251,6 +254,33 @@ class CudaDevice:
             (code,) = self._cu.cuStreamSynchronize(self.stream)
             if code:
                 self.fail("the device has failed", code)
+            self._let_go()
+
+    def hold(self, owners: Sequence[object]) -> None:
+        """Keep objects alive until all that was asked for is done."""
+        with self.turn:
+            self._let_go()
+            if owners:
+                self._held.append((self._marked(self.stream), tuple(owners)))
+
+    def _let_go(self) -> None:
+        """Of what is held, what nothing uses any more."""
+        while self._held and not self._cu.cuEventQuery(self._held[0][0])[0]:
+            event, _ = self._held.popleft()
+            check(self._cu.cuEventDestroy(event), "an event cannot be destroyed")
+
+    def _marked(self, stream: Handle) -> Handle:
+        """An event of what a stream has been asked for until now."""
+        cu = self._cu
+        event = value(
+            cu.cuEventCreate(cu.CUevent_flags.CU_EVENT_DISABLE_TIMING), "there is no event"
+        )
+        check(cu.cuEventRecord(event, stream), "an event cannot be recorded")
+        return event
+
+    def retire(self, end: Callable[[], object]) -> None:
+        """Do something at the end of an object, when no other thread uses the device."""
+        self.turn.retire(end)
 
     def seconds(self, run: Callable[[], None]) -> float:
         """How long the device takes for what `run` asks for."""
@@ -269,14 +299,13 @@ class CudaDevice:
                 cu.cuEventDestroy(end)
             return milliseconds / 1000
 
-    def after(self, stream: Handle, *, first: Handle) -> None:
+    def after(self, stream: int | None, *, first: int | None) -> None:
         """Let a stream wait for what another has been asked for until now."""
+        assert stream is not None, "a GPU has streams"
+        assert first is not None, "a GPU has streams"
         cu = self._cu
         with self.turn:
-            event = value(
-                cu.cuEventCreate(cu.CUevent_flags.CU_EVENT_DISABLE_TIMING), "there is no event"
-            )
-            check(cu.cuEventRecord(event, first), "an event cannot be recorded")
+            event = self._marked(first)
             check(cu.cuStreamWaitEvent(stream, event, 0), "a stream cannot wait")
             check(cu.cuEventDestroy(event), "an event cannot be destroyed")
 

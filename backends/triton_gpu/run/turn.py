@@ -26,7 +26,7 @@ class Turn:
         self._cu, self._context = driver(), context
         self._lock = threading.RLock()
         self._thread = 0
-        self._dead: deque[Callable[[], tuple[object, ...]]] = deque()
+        self._dead: deque[Callable[[], object]] = deque()
         self._lost = ""
         _living.add(self)
 
@@ -51,7 +51,7 @@ class Turn:
             raise
         self._thread = threading.get_ident()
 
-    def retire(self, end: Callable[[], tuple[object, ...]]) -> None:
+    def retire(self, end: Callable[[], object]) -> None:
         """Call the driver to end something that nobody holds: now if possible, else soon."""
         if self._lost:
             return

@@ -55,59 +55,9 @@ def device(name: str) -> Cell:
     return called(f"libdevice.{name}")
 
 
-def same(a: str) -> str:
-    """a"""
-    return a
-
-
-def negated(a: str) -> str:
-    """-a"""
-    return f"(-{a})"
-
-
-def turned(a: str) -> str:
-    """Every bit turned, or the other truth value."""
-    return f"(~{a})"
-
-
-def nan(a: str) -> str:
-    """a != a"""
-    return f"({a} != {a})"
-
-
-def infinite(a: str) -> str:
-    """|a| = infinity"""
-    return f'(tl.abs({a}) == float("inf"))'
-
-
-def finite(a: str) -> str:
-    """|a| < infinity"""
-    return f'(tl.abs({a}) < float("inf"))'
-
-
-def never(a: str) -> str:
-    """False everywhere."""
-    return f"({a} != {a})"
-
-
-def ever(a: str) -> str:
-    """True everywhere."""
-    return f"({a} == {a})"
-
-
-def above(a: str, b: str) -> str:
-    """a < b of truth values"""
-    return f"((~{a}) & {b})"
-
-
-def or_not(a: str, b: str) -> str:
-    """a <= b of truth values"""
-    return f"((~{a}) | {b})"
-
-
-def times_plus(a: str, b: str, c: str) -> str:
-    """a * b + c"""
-    return f"({a} * {b} + {c})"
+def form(text: str) -> Cell:
+    """A text with the arguments in their places: {0}, {1}, .."""
+    return lambda *args: text.format(*args)
 
 
 def _wide(name: str, *rest: object) -> Cell:
@@ -115,6 +65,19 @@ def _wide(name: str, *rest: object) -> Cell:
     return called(name, "BITS", *rest)
 
 
+# fmt: off
+same       = form("{0}")
+negated    = form("(-{0})")
+turned     = form("(~{0})")                               # every bit, or the other truth value
+nan        = form("({0} != {0})")
+infinite   = form('(tl.abs({0}) == float("inf"))')
+finite     = form('(tl.abs({0}) < float("inf"))')
+never      = form("({0} != {0})")                         # False everywhere
+ever       = form("({0} == {0})")                         # True everywhere
+above      = form("((~{0}) & {1})")                       # {0} < {1} of truth values
+or_not     = form("((~{0}) | {1})")                       # {0} <= {1} of truth values
+times_plus = form("({0} * {1} + {2})")
+# fmt: on
 c, o, d, w = called, between, device, _wide
 
 # fmt: off

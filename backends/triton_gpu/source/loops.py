@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from graphc.kernels.evaluate import identity
 from graphc.kernels.kernel import Axis, Expr, Kernel, Load, Op, Reduce, Store
 from graphc.kernels.levels import must_precede, reductions_ready, roots_of_store
-from graphc.kernels.walk import walk
+from graphc.kernels.walk import buffers_of, walk
 
 from . import cells
 from .body import Body
@@ -20,7 +20,8 @@ from .shape import SIDES, Bound, Side, all_of, masks_of, shape_text, sides_of
 from .writer import Writer, size_text
 
 UNROLLED = 16
-"""Turns of nested loops of known size up to which the compiler unrolls them."""
+"""Turns of nested loops of known size up to which the compiler unrolls them, for numbers of 32
+bits; what is read in all turns waits in registers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Loops:
         self.body = Body(out, kernel, lambda e: self.reduce([e]))
         self.axes = self.body.axes
         self.parents = {a.name: a.part.parent for a in kernel.axes if a.part}
+        wide = any(b.dtype.is_float and b.dtype.itemsize > 4 for b in buffers_of(kernel))
+        self.unrolled = UNROLLED // 2 if wide else UNROLLED
 
     # ------------------------------------------------------------------ binding
 
@@ -121,7 +124,7 @@ class Loops:
             if not isinstance(axis.size, int) or axis.name in self.tile.sides:
                 return False
             turns *= axis.size
-        return 0 < turns <= UNROLLED
+        return 0 < turns <= self.unrolled
 
     # ------------------------------------------------------------------ reductions
 

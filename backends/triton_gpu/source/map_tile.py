@@ -58,6 +58,11 @@ class MapTile:
         """Programs along the lanes."""
         return ceil_div(self.lanes.size, self.tile.lanes) if self.lanes else 1
 
+    @property
+    def programs(self) -> Size:
+        """All programs."""
+        return self.row_blocks * self.lane_blocks
+
 
 def tile_of(kernel: Kernel) -> MapTile:
     """The tile of a kernel whose stores combine nothing."""

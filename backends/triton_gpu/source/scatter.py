@@ -2,11 +2,14 @@
 
 A program owns elements, and goes through the points in the order that the store says. Where the
 place is data along one dimension (the gradient of an embedding), a program owns a block of rows of
-the target instead, and looks which of the points hit them, many at a time.
+the target instead, and looks which of the points hit them, many at a time. Of those that set it the
+last one stays: its number is found first, and only its value is computed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from graphc.backends.triton_gpu.launch import Emitted, Launch
@@ -31,7 +34,9 @@ from .writer import Writer, file_of, size_text
 TARGETS = 8
 """Rows of the target that one program owns."""
 POINTS = 16
-"""Points that are looked at together."""
+"""Points that are looked at together, with their values."""
+NUMBERS = 128
+"""Points of which only the numbers are looked at together."""
 COLUMNS = 64
 """Lanes of a program that goes through points."""
 
@@ -72,7 +77,7 @@ def _in_order(kernel: Kernel, s: Store, wide: bool) -> Launch:
         a for a in kernel.axes
         if a.name in owned_axes(s) - reduced_axes(roots_of_store(s)) and a.part is None
     ]  # fmt: skip
-    lanes = next((a for a in owned if address_coef(s.buffer, s.index, a.name) == 1), None)
+    lanes = _lanes(s, owned)
     outer = tuple(a for a in owned if a is not lanes)
     width = min(power2(extent([lanes])), COLUMNS) if lanes else 1
     chosen = MapTile(Tile(1, width), outer, lanes, True, 1)
@@ -106,14 +111,20 @@ def _launch(kernel: Kernel, out: Writer, chosen: MapTile, wide: bool) -> Launch:
     return Launch(kernel.name, text, pointers, sizes, grid, chosen.warps, wide=wide)
 
 
+def _lanes(s: Store, owned: Sequence[Axis]) -> Axis | None:
+    """The owned axis along which neighbours in memory lie."""
+    return next((a for a in owned if address_coef(s.buffer, s.index, a.name) == 1), None)
+
+
 # ---------------------------------------------------------------------------- rows of the target
 
 
 def _looked_up(kernel: Kernel, s: Store) -> _Rows | None:
-    """The form by rows, if one dimension of the place is data and the others are owned axes."""
+    """The form by rows, if one dimension of the place is data and the others are owned axes. The
+    data may be another for each row of programs, but not along the lanes of one."""
     places = [d for d, i in enumerate(s.index) if isinstance(i, Expr)]
     plain = [i for i in s.index if isinstance(i, Affine)]
-    if len(places) != 1 or s.combine in (None, "set"):
+    if len(places) != 1:
         return None
     if any(not i.is_plain or len(i.terms) > 1 or i.const != 0 for i in plain):
         return None
@@ -124,7 +135,9 @@ def _looked_up(kernel: Kernel, s: Store) -> _Rows | None:
     points = tuple(kernel.axis(n) for n in s.axes if n not in owned_axes(s))
     place = s.index[places[0]]
     assert isinstance(place, Expr), "the place is data"
-    if not points or not place.free <= {a.name for a in points} or not place.free:
+    lanes = _lanes(s, [a for a in kernel.axes if a.name in owned_axes(s)])
+    here = {a.name for a in kernel.axes if a is not lanes}
+    if not points or not place.free <= here or place.free.isdisjoint(a.name for a in points):
         return None
     if any(c != 1 for i in plain for _, c in i.terms):
         return None
@@ -146,7 +159,7 @@ class _Rows:
         target = Axis("target", s.buffer.shape[self.dimension])
         whole = replace(kernel, axes=(target, *kernel.axes))
         owned = [a for a in kernel.axes if a.name in owned_axes(s)]
-        lanes = next((a for a in owned if address_coef(s.buffer, s.index, a.name) == 1), None)
+        lanes = _lanes(s, owned)
         outer = (
             *(a for a in owned if a is not lanes),
             Axis("block", ceil_div(target.size, TARGETS)),
@@ -154,13 +167,13 @@ class _Rows:
         width = min(power2(extent([lanes])), COLUMNS) if lanes else 1
         chosen = MapTile(Tile(1, width), outer, lanes, True, 4)
         out = Writer(wide)
-        for name, value in (("TARGETS", TARGETS), ("ROWS", POINTS), ("LANES", width)):
+        points = NUMBERS if s.combine == "set" else POINTS
+        for name, value in (("TARGETS", TARGETS), ("ROWS", points), ("LANES", width)):
             out.line(f"{name}: tl.constexpr = {value}")
         loops = Loops(out, replace(whole, axes=(*whole.axes, outer[-1])), chosen.tile)
         loops.body.scope.update(bound_by_program(out, loops, chosen))
         block = loops.body.scope.pop("block").text
         out.line(f"target = {block} * TARGETS + tl.arange(0, TARGETS)[:, None]")
-        self._collect(out, loops)
         bound = Bound("target", 0, f"target < {size_text(target.size)}")
         index = (
             *s.index[: self.dimension],
@@ -168,32 +181,56 @@ class _Rows:
             *s.index[self.dimension + 1 :],
         )
         written = replace(s, index=index, axes=("target", *(a.name for a in owned)), combine=None)
+        if s.combine == "set":
+            self._set_last(out, loops, written, bound)
+            return _launch(kernel, out, chosen, wide)
+        self._collect(out, loops)
         with loops.body.within({"target": bound}):
             self._finish(out, loops, written)
         return _launch(kernel, out, chosen, wide)
 
-    def _collect(self, out: Writer, loops: Loops) -> None:
-        s, dtype = self.store, self.store.value.dtype
-        start = cells.number_text(identity(str(s.combine), dtype), dtype)
-        out.line(f"total = tl.full([TARGETS, LANES], {start}, {cells.type_text(dtype)})")
+    @contextmanager
+    def _hits(self, out: Writer, loops: Loops) -> Iterator[None]:
+        """All points, a block in each turn; `hit` says which of them are at which target."""
         count = size_text(product(a.size for a in self.points))
         with out.block(f"for start in range(0, {count}, ROWS)"):
             out.line("point = start + tl.arange(0, ROWS)[:, None]")
             found = decoded(out, "point", self.points)
             bound = {n: Bound(text, 0, f"point < {count}") for n, text in found.items()}
             with loops.body.within(bound):
-                place = s.index[self.dimension]
+                place = self.store.index[self.dimension]
                 assert isinstance(place, Expr), "the place is data"
                 key = loops.body.value(place)
                 out.line(f"hit = ({key}[None, :, :] == target[:, :, None]) & "
                          f"(point < {count})[None, :, :]")  # fmt: skip
-                with out.block("if tl.max(tl.max(tl.max(hit.to(tl.int32), 2), 1), 0) > 0"):
-                    value = loops.body.value(s.value)
-                    out.line(f"value = tl.broadcast_to({value}, [ROWS, LANES])[None, :, :]")
-                    out.line(f"value = tl.where(hit, value, {start})")
-                    new = cells.along_text(str(s.combine), dtype, "value", 1, keep=False)
-                    both = cells.operation(cells.REDUCE[str(s.combine)], dtype, "total", new)
-                    out.line(f"total = {both}")
+                yield
+
+    def _collect(self, out: Writer, loops: Loops) -> None:
+        s, dtype = self.store, self.store.value.dtype
+        start = cells.number_text(identity(str(s.combine), dtype), dtype)
+        out.line(f"total = tl.full([TARGETS, LANES], {start}, {cells.type_text(dtype)})")
+        with (
+            self._hits(out, loops),
+            out.block("if tl.max(tl.max(tl.max(hit.to(tl.int32), 2), 1), 0) > 0"),
+        ):
+            value = loops.body.value(s.value)
+            out.line(f"value = tl.broadcast_to({value}, [ROWS, LANES])[None, :, :]")
+            out.line(f"value = tl.where(hit, value, {start})")
+            new = cells.along_text(str(s.combine), dtype, "value", 1, keep=False)
+            both = cells.operation(cells.REDUCE[str(s.combine)], dtype, "total", new)
+            out.line(f"total = {both}")
+
+    def _set_last(self, out: Writer, loops: Loops, written: Store, bound: Bound) -> None:
+        """The value of the last point that hits a target; others keep what they hold."""
+        out.line(f"last = tl.full([TARGETS, 1], -1, {out.integer})")
+        with self._hits(out, loops):
+            out.line("number = tl.where(hit, point[None, :, :], -1)")
+            out.line("last = tl.maximum(last, tl.max(number, 1))")
+        found = decoded(out, "last", self.points)
+        is_hit = f"({bound.mask}) & (last >= 0)"
+        points = {n: Bound(text, 0, "last >= 0") for n, text in found.items()}
+        with loops.body.within({**points, "target": replace(bound, mask=is_hit)}):
+            loops.body.store(written)
 
     def _finish(self, out: Writer, loops: Loops, written: Store) -> None:
         text = "total"

@@ -6,6 +6,7 @@ Names of the generator never meet names of a kernel: buffers end in `_ptr`, coor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -13,8 +14,11 @@ from graphc.dtypes import DType
 from graphc.ir.dim import Size
 
 from .prelude_text import needed
+from .shape import SIDES
 
 IMPORTS = "import triton\nimport triton.language as tl\nfrom triton.language.extra import libdevice"
+
+_WIDTHS = re.compile(rf"\b({'|'.join(SIDES)})\b")
 
 
 class Writer:
@@ -23,6 +27,8 @@ class Writer:
     def __init__(self, wide: bool = False) -> None:
         self.integer = "tl.int64" if wide else "tl.int32"
         self.lines: list[str] = []
+        self.first = f"tl.program_id(0).to({self.integer})"
+        """The number of this program, among those that the lines are for."""
         self._depth = 1
         self._count = 0
 
@@ -54,10 +60,18 @@ class Writer:
             self.line("pass")
         self._depth -= 1
 
+    @contextmanager
+    def widths_of(self, member: int) -> Iterator[None]:
+        """Lines of one of several tiles: the names of its widths are its own."""
+        before = len(self.lines)
+        yield
+        new = [_WIDTHS.sub(rf"\1_{member}", line) for line in self.lines[before:]]
+        self.lines[before:] = new
+
     def program(self, axis: int = 0) -> str:
         """The number of this program."""
-        text = f"tl.program_id({axis})"
-        return self.let(f"{text}.to({self.integer})", "program")
+        text = f"tl.program_id({axis}).to({self.integer})" if axis else self.first
+        return self.let(text, "program")
 
 
 def pointer(buffer: str) -> str:

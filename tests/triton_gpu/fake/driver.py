@@ -12,7 +12,8 @@ OUR_OWN = {"streams": 2, "events": 6, "pinned": 2, "pools": 1}
 @cache
 def _library() -> ctypes.CDLL:
     found = ctypes.CDLL("libcuda.so.1")
-    found.fake_count.restype = ctypes.c_long
+    found.fake_count.restype = found.fake_given.restype = ctypes.c_long
+    found.fake_given.argtypes = (ctypes.c_void_p,)
     found.fake_memory.argtypes = (ctypes.c_long,)
     return found
 
@@ -28,6 +29,11 @@ def count(what: str) -> int:
     found = _library().fake_count(what.encode())
     assert found >= 0
     return found
+
+
+def given(address: int) -> int:
+    """To how many launches that are done the address was given."""
+    return _library().fake_given(address)
 
 
 def fail(name: str, code: int) -> None:

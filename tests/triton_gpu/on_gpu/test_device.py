@@ -81,6 +81,20 @@ def test_arrays_of_a_gpu_feed_functions(gpu, target):
     assert f(on_device(gpu, np.arange(3, dtype=np.float32))).tolist() == [0.0, 2.0, 4.0]
 
 
+@pytest.mark.parametrize("wrap", [ForeignDLPack, ForeignInterface])
+def test_functions_over_arrays_of_a_gpu(gpu, target, wrap):
+    x = gx.placeholder((None,), name="x")
+    f = function(x, x * 2.0, target=target, on_device=True)
+    values = np.arange(1000, dtype=np.float32)
+    mine = on_device(gpu, values)
+    held = [f(wrap(mine)) for _ in range(5)]
+    again = f(held[0])
+    for _ in range(6):
+        again = f(again)
+    assert all(a.numpy().tolist() == (2 * values).tolist() for a in held)
+    assert again.numpy().tolist() == (2**8 * values).tolist()
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "int32"])
 def test_arrays_of_pytorch(gpu, dtype):
     torch = pytest.importorskip("torch")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from diff.samples import SAMPLES
-from diff.test_rules import points
 
 from graphc import dtypes
-from graphc.compiler import function
 from graphc.ir.node import Op
-from graphc.ops import convert, elementwise, leaf
 
+from ..op_cases import ELEMENTWISE, SAMPLES, casts_agree, values_of
 from .nearness import FLOATS, compare
 
 pytestmark = pytest.mark.gpu
@@ -35,26 +32,15 @@ def test_sample(sample, dtype, target, is_real):
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("op", elementwise.DOMAINS, ids=lambda op: op.name)
+@pytest.mark.parametrize("op", ELEMENTWISE, ids=lambda op: op.name)
 def test_elementwise(op: Op, dtype, target, is_real):
-    rehearse(list(elementwise.DOMAINS).index(op) + FLOATS.index(dtype), is_real)
-    kinds = elementwise.KINDS[op]
-    values = points(op, (37, 29) if is_real else (7, 3))
-    if "f" not in kinds:
-        kind = np.int64 if "i" in kinds else np.bool_
-        values = [np.abs(v).astype(kind) for v in values]
-    compare(op, values, dtype, target)
+    rehearse(ELEMENTWISE.index(op) + FLOATS.index(dtype), is_real)
+    compare(op, values_of(op, (37, 29) if is_real else (7, 3)), dtype, target)
 
 
 @pytest.mark.parametrize("source", dtypes.ALL, ids=str)
 def test_cast(source, target):
-    values = np.array([0, 1, 2, 3, 100]).astype(source.numpy)
-    x = leaf.placeholder((5,), source, name="x")
-    outputs = tuple(convert.cast(x, d) for d in dtypes.ALL)
-    found = [function(x, outputs, target=t)(values) for t in ("reference", target)]
-    for a, b in zip(*found, strict=True):
-        assert a.dtype == b.dtype
-        np.testing.assert_array_equal(a.astype(np.float64), b.astype(np.float64))
+    casts_agree(source, target)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

@@ -27,14 +27,14 @@ def images():
     return [(x[..., None].astype(np.float32) / 255, y) for x, y in pairs]
 
 
-def convolutions(shape: tuple[int, ...]) -> gx.Sequential:
+def convolutions(shape: tuple[int, ...], width: int) -> gx.Sequential:
     gx.set_seed(0)
     model = gx.Sequential([
         Input(shape),
-        Conv2D(32, 3, activation="relu"),
+        Conv2D(width, 3, activation="relu"),
         MaxPooling2D(),
         Flatten(),
-        Dense(64, activation="relu"),
+        Dense(2 * width, activation="relu"),
         Dense(10, activation="softmax"),
     ])  # fmt: skip
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -47,7 +47,7 @@ def learned(target: str, is_real: bool) -> tuple[float, float]:
     if not is_real:  # a rehearsal: two steps on small images
         x, y, x_test, y_test = x[:16, ::4, ::4], y[:16], x_test[:8, ::4, ::4], y_test[:8]
     with gx.settings(target=target):
-        model = convolutions(x.shape[1:])
+        model = convolutions(x.shape[1:], 32 if is_real else 4)
         model.fit(x, y, batch_size=128 if is_real else 8, epochs=3 if is_real else 1, verbose=0)
         loss, accuracy = model.evaluate(x_test, y_test, batch_size=128 if is_real else 8, verbose=0)
         return loss, accuracy
