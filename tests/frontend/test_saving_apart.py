@@ -74,6 +74,7 @@ def test_a_process_that_crashes(monkeypatch):
         hdf5_apart.decode(b"no file", Path("crash.h5"))
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("count", [8, pytest.param(300, marks=pytest.mark.slow)])
 def test_damaged_files_end_in_errors(count, tmp_path):
     """A damaged file is an error, or the damage lies in numbers; nothing else happens.
