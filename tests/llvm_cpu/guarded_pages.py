@@ -20,7 +20,7 @@ from .random_kernels import RandomKernel
 
 PAGE = mmap.PAGESIZE
 SIZES = ((1, 1), (3, 17), (19, 37), (33, 70))
-RANDOM = range(60)
+RANDOM = range(30)
 
 _kept: list[mmap.mmap] = []
 _turn = itertools.cycle((True, False))

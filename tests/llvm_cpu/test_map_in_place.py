@@ -69,14 +69,14 @@ def test_what_is_read_elsewhere_is_not_overwritten() -> None:
 
 def test_random_kernels_in_place() -> None:
     count = 0
-    for seed in range(150):
+    for seed in range(80):
         drawn = RandomKernel(seed, twins=True)
         try:
             count += run_shared(drawn.kernel, drawn.sizes, drawn.inputs)
         except AssertionError as error:
             text = f"seed {seed}, {shared(drawn.kernel)}, {drawn.sizes}\n{show(drawn.kernel)}"
             raise AssertionError(text) from error
-    assert count > 20
+    assert count > 10
 
 
 def test_an_output_may_be_kept() -> None:

@@ -34,7 +34,7 @@ LINKS = {  # how many times, and what
     "loop":     (100,    lambda y, i: gx.scan(lambda c, r: (c + r, r), y[0], y)[1] + float(i)),
 }
 # fmt: on
-SHARES = [4, pytest.param(1, marks=pytest.mark.slow)]
+SHARES = [8, pytest.param(1, marks=pytest.mark.slow)]
 
 
 def links(name, share):
