@@ -19,10 +19,11 @@ test: $(VENV)/dev.stamp
 test-slow: $(VENV)/dev.stamp
 	$(RUN) -m pytest -m slow
 
-# GPU=triton_interpret rehearses these tests where there is no GPU.
+# GPU=triton_interpret rehearses these tests where there is no GPU. Some take minutes there, and who
+# looks at the stack of a thread that runs may crash it.
 GPU ?= triton_gpu
 test-gpu: $(VENV)/dev.stamp
-	$(RUN) -m pytest -m gpu --gpu-target $(GPU) tests/triton_gpu/on_gpu
+	$(RUN) -m pytest -m gpu --gpu-target $(GPU) -o faulthandler_timeout=0 tests/triton_gpu/on_gpu
 
 # KERAS_PYTHON: the Python of an environment that has Keras.
 test-keras: $(VENV)/dev.stamp

@@ -48,17 +48,17 @@ def bundled(plan: Plan) -> Plan:
             group.clear()
 
     for step in steps:
-        light = isinstance(step, KernelStep) and is_light(step.kernel)
-        waits = light and step in last and _held([step]) <= HELD
-        if not light or len(near) == MEMBERS or (not waits and _meet(step, near)):
+        light = step if isinstance(step, KernelStep) and is_light(step.kernel) else None
+        waits = light is not None and step in last and _held([step]) <= HELD
+        if light is None or len(near) == MEMBERS or (not waits and _meet(step, near)):
             close(near)
         full = waits and (len(late) == MEMBERS or _held([*late, step]) > HELD)
         if full or _meet(step, late):
             close(near, late)  # in this order: what waits may need what is near
-        if not light:
+        if light is None:
             found.append(step)
         else:
-            (late if waits else near).append(step)
+            (late if waits else near).append(light)
     close(near, late)
     return replace(plan, steps=tuple(found), commit=commit_of(found))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from graphc.dtypes import float64
 from graphc.ir.dim import Size, strides_of
 from graphc.kernels.build import affine_scale, affine_sum, compute_dtype
 from graphc.kernels.dense import bounds
@@ -234,6 +235,8 @@ class Body:
 
     def _arguments(self, e: Op) -> list[str]:
         weak = e.name in WEAK and not all(isinstance(a, Const) for a in e.args)
+        # Some versions of `tl.fma` (that of 3.6) make numbers float32 first.
+        weak = weak and not (e.name == "fma" and e.dtype is float64)
         first = e.args[1:] if e.name == "where" else e.args
         weak = weak and not all(isinstance(a, Const) for a in first)
         return [
