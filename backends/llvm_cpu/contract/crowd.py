@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import gcd, prod
 
-from graphc.ir.dim import ceil_div, evaluate
+from graphc.ir.dim import evaluate
 from graphc.kernels.roles import Contraction
 from graphc.kernels.walk import size_names
 
@@ -85,7 +85,7 @@ def _pieces_crowd(c: Contraction, b: InPlace, length: int, width: int) -> bool:
     row, piece = step * size, width * size
     if row % LINE or not piece < row or piece > NARROW_PIECE:
         return False
-    sets = min(SETS, SETS // gcd(row // LINE, SETS) * ceil_div(piece, LINE))
+    sets = min(SETS, SETS // gcd(row // LINE, SETS) * -(-piece // LINE))
     return sets < SETS and length * piece > FULL * sets * WAYS * LINE
 
 
