@@ -8,7 +8,8 @@ state.safetensors      the optimizer's variables, random counters, what layers r
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -90,7 +91,7 @@ def read(
         random = cast(Document, document["random"])
         restore_random_state(model, random, state, path.name, random_state)
         if compiled and document["compile"] is not None:
-            model.compile_from_config(cast(Document, document["compile"]))
+            compile_as(model, cast(Document, document["compile"]))
             if document["optimizer"] is not None:
                 chosen = cast(Document, document["optimizer"])
                 restore_optimizer_state(model, chosen, state, path.name)
@@ -149,19 +150,30 @@ def model_of(description: Json) -> Model:
         DataError: no model is described, or one that cannot be made.
         UnknownNameError: a class or function that this program does not know.
     """
-    try:
+    with _made_of("model"):
         found = deserialize_keras_object(description)
-    except (ArgumentError, DTypeError, ShapeError) as error:
-        raise DataError(
-            "the file describes a model that cannot be made",
-            received=error.problem
-            if error.received is None
-            else f"{error.problem}: {error.received}",
-            fix="save the model again, or take another copy of the file",
-        ) from error
     if not isinstance(found, Trained):
         raise DataError("the file describes no model", received=type(found).__name__)
     return cast("Model", found)
+
+
+def compile_as(model: Model, told: Mapping[str, object]) -> None:
+    """Compile as a file says; errors are those of `model_of`."""
+    with _made_of("training"):
+        model.compile_from_config(told)
+
+
+@contextmanager
+def _made_of(what: str) -> Iterator[None]:
+    """A description that no object can be made of is a damaged one."""
+    try:
+        yield
+    except (ArgumentError, DTypeError, ShapeError) as error:
+        raise DataError(
+            f"the file describes a {what} that cannot be made",
+            received=f"{error.problem}: {error.received}",
+            fix="save the model again, or take another copy of the file",
+        ) from error
 
 
 def read_document(archive: Archive) -> Document:

@@ -13,7 +13,7 @@ from .archive import damage_of, damaged, open_archive, write_members
 from .assigning import assign
 from .atomic import write_atomically
 from .forms import form_of
-from .graphc_format import model_of
+from .graphc_format import compile_as, model_of
 from .hdf5 import Content, encode
 from .hdf5_apart import decode
 from .keras_configs import from_keras, to_keras
@@ -92,7 +92,7 @@ def read(path: Path, custom_objects: Mapping[str, object] | None, compiled: bool
         model = built(from_keras(config), content)
         assign(places(model), weights_of(content, model), path.name)
         if compiled and told:
-            model.compile_from_config(told)
+            compile_as(model, told)
             restore_optimizer(model, content, path)
     return model
 

@@ -21,6 +21,7 @@ from graphc.ops.variable import Variable
 from .archive import damage_of, damaged
 from .assigning import assign
 from .atomic import write_atomically
+from .graphc_format import compile_as
 from .hdf5 import Attribute, Content, encode, listed
 from .hdf5_apart import decode
 from .keras_configs import from_keras, to_keras
@@ -152,7 +153,7 @@ def _values(content: Content, group: str) -> list[np.ndarray]:
 def _compile(model: Model, told: Json, content: Content, path: Path) -> None:
     found = compile_arguments(told)
     found["optimizer"] = found.pop("optimizer_config", None)
-    model.compile_from_config(found)
+    compile_as(model, found)
     optimizer = model.optimizer
     if optimizer is not None and STATE in content.attributes:
         optimizer.build(model.trainable_weights)

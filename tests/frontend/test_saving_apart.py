@@ -95,6 +95,7 @@ def test_damaged_files_end_in_errors(count, tmp_path):
 
 @pytest.mark.parametrize(("wanted", "damage"), [
     (b'"activation"', b'"acuivation"'), (b'"units": 2', b'"units":-2'), (b'"config"', b'"cOnfig"'),
+    (b'"use_ema"', b'"use_eMa"'),
 ])  # fmt: skip
 def test_a_letter_that_changed_in_the_description(wanted, damage, tmp_path):
     path = tmp_path / "model.h5"
