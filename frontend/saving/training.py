@@ -32,10 +32,13 @@ _RATE = "optimizer/learning_rate"
 
 
 def random_state(model: Model) -> tuple[Table, Arrays]:
-    """Seeds and counters of random layers, what layers remember, the sequence of the process."""
+    """Seeds and counters of random layers and of the order of examples, what layers remember, the
+    sequence of the process."""
     found = generators_by_path(model)
     process = cast(Json, seeds.state())
-    state: Table = {"seeds": {p: g.seed for p, g in found.items()}, "process": process}
+    order: Json = {"seed": model.example_order.seed, "epochs": model.example_order.epochs}
+    seeded: Json = {p: g.seed for p, g in found.items()}
+    state: Table = {"seeds": seeded, "process": process, "order": order}
     memory = {f"memory/{path}": v.numpy() for path, v in memory_by_path(model).items()}
     return state, {f"random/{p}": g.state.numpy() for p, g in found.items()} | memory
 
@@ -49,6 +52,8 @@ def restore_random_state(
         raise DataError("the random layers of the model are others", received=sorted(given))
     for place, generator in found.items():
         generator.seed = given[place]
+    if (order := cast("dict[str, int] | None", state.get("order"))) is not None:
+        model.example_order.seed, model.example_order.epochs = order["seed"], order["epochs"]
     counters = {f"random/{p}": g.state for p, g in found.items()}
     memory = {f"memory/{p}": v for p, v in memory_by_path(model).items()}
     kept = {n: a for n, a in arrays.items() if n.startswith(("random/", "memory/"))}

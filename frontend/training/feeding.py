@@ -9,10 +9,10 @@ from typing import final
 import numpy as np
 
 from graphc.errors import ArgumentError, DataError
-from graphc.frontend.seeds import next_seed
 
 from .batches import Examples, examples
 from .class_weights import weighted
+from .orders import Order
 from .source import ArraySource, Source
 from .streams import StreamSource, is_stream
 
@@ -29,14 +29,14 @@ class Feed:
     where: str = "fit"
 
     def source(
-        self, batch_size: int | None, steps: int | None = None, shuffled_by: int | None = None
+        self, batch_size: int | None, steps: int | None = None, order: Order | None = None
     ) -> Source:
         """The batches; of a stream they have the size that they come with."""
         limit = _steps(steps)
         if self.is_stream:
-            return StreamSource(self.x, limit, seed=shuffled_by, class_weight=self.class_weight)
+            return StreamSource(self.x, limit, order=order, class_weight=self.class_weight)
         size = batch_size_of(batch_size)
-        return ArraySource(self.data, size, seed=shuffled_by, limit=limit)
+        return ArraySource(self.data, size, order=order, limit=limit)
 
     @property
     def is_stream(self) -> bool:
@@ -75,10 +75,6 @@ class Feed:
             )
         first, last = examples(self.x, self.y, self.sample_weight).split(fraction)
         return Feed(first, class_weight=self.class_weight, where=self.where), last
-
-    def seed(self, given: int | None) -> int | None:
-        """The seed of the orders of examples."""
-        return next_seed() if given is None else given
 
 
 def validation_data_of(given: object) -> Feed:

@@ -17,6 +17,7 @@ import numpy as np
 from graphc.provenance import warn
 
 from .batches import Arrays, Examples, rows_of
+from .orders import Order
 
 
 @final
@@ -68,16 +69,16 @@ class Source(Protocol):
 class ArraySource:
     """Examples in batches of one size.
 
-    With a seed they are shuffled, in an order that depends on the seed and the epoch alone. With a
-    `limit` an epoch has so many batches, and goes on where the last one ended.
+    With an order they are shuffled, anew for each epoch. With a `limit` an epoch has so many
+    batches, and goes on where the last one ended.
     """
 
     def __init__(
-        self, data: Examples, size: int, *, seed: int | None = None, limit: int | None = None
+        self, data: Examples, size: int, *, order: Order | None = None, limit: int | None = None
     ) -> None:
-        self.data, self.size, self.seed, self.limit = data, size, seed, limit
+        self.data, self.size, self.order, self.limit = data, size, order, limit
         self._next_batch = 0
-        self._order: np.ndarray | None = None
+        self._rows: np.ndarray | None = None
 
     @property
     def batches(self) -> int:
@@ -97,8 +98,8 @@ class ArraySource:
 
     def epoch(self, pace: Pace, number: int = 0) -> Iterator[Stretch]:
         begin = self._next_batch
-        if not begin and self.seed is not None:
-            self._order = in_random_order(self.data.count, self.seed, number)
+        if not begin and self.order is not None:
+            self._rows = self.order.of(self.data.count, number)
         taken = min(self.steps, self.batches - begin)
         self._next_batch = (begin + taken) % self.batches
         for first, last in paced(taken, pace):
@@ -109,15 +110,9 @@ class ArraySource:
     def _stretch(self, first: int, last: int, begin: int) -> Stretch:
         size, arrays = self.size, self.data.arrays
         rows = slice((begin + first) * size, min((begin + last) * size, self.data.count))
-        if self._order is None:
+        if self._rows is None:
             return Stretch(first, last, tuple(rows_of(a, rows) for a in arrays), size)
-        return Stretch(first, last, arrays, size, self._order[rows])
-
-
-def in_random_order(count: int, seed: int, epoch: int) -> np.ndarray:
-    """The numbers below `count` in an order that depends on the seed and the epoch."""
-    seeds = np.random.SeedSequence((seed, epoch))
-    return np.random.Generator(np.random.Philox(seeds)).permutation(count)
+        return Stretch(first, last, arrays, size, self._rows[rows])
 
 
 def warn_of_end(count: int, wanted: int | None) -> None:

@@ -23,6 +23,7 @@ from graphc.ops import convert, elementwise, leaf, reduce
 from graphc.provenance import warn
 
 from .objective import Objective
+from .orders import OwnOrder
 from .outputs import Outputs
 from .steps import unpack_x_y_sample_weight
 from .trainer import Trainer
@@ -48,6 +49,7 @@ class Stepping(Layer):
     def __init__(self, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.trainer = Trainer(self, target=None, run_eagerly=False)
+        self.example_order = OwnOrder()
 
     # ------------------------------------------------------------------------ steps
 

@@ -16,7 +16,8 @@ from graphc.ir.node import Tensor
 
 from .batches import Arrays, Examples, examples
 from .class_weights import weighted
-from .source import Pace, Stretch, in_random_order, warn_of_end
+from .orders import Order
+from .source import Pace, Stretch, warn_of_end
 from .steps import unpack_x_y_sample_weight
 
 
@@ -70,10 +71,10 @@ class StreamSource:
     """
 
     def __init__(
-        self, stream: object, limit: int | None = None, *, seed: int | None = None,
+        self, stream: object, limit: int | None = None, *, order: Order | None = None,
         class_weight: Mapping[int, float] | None = None,
     ) -> None:  # fmt: skip
-        self.stream, self.limit, self.seed = stream, limit, seed
+        self.stream, self.limit, self.order = stream, limit, order
         self.class_weight = class_weight
         self.size = _length(stream)
         self._current: Iterator[Examples] | None = None
@@ -137,8 +138,8 @@ class StreamSource:
             yield from stream
         elif isinstance(stream, Batched) and self.size is not None:
             order = np.arange(self.size)
-            if self.seed is not None:
-                order = in_random_order(self.size, self.seed, epoch)
+            if self.order is not None:
+                order = self.order.of(self.size, epoch)
             if isinstance(stream, PyDataset):
                 stream.on_epoch_begin()
             tasks = (partial(stream.__getitem__, number) for number in order.tolist())

@@ -22,6 +22,7 @@ from .class_weights import weighted
 from .compile_config import to_config
 from .feeding import Feed, validation_data_of
 from .objective import Objective, are_metrics
+from .orders import SeededOrder
 from .outputs import Outputs
 from .source import Source
 from .stepping import Stepping
@@ -119,16 +120,16 @@ class Trained(Stepping):
         one, or an object with `__len__` and `__getitem__`.
 
         `validation_split` takes the last part of the examples for validation, before they are
-        shuffled. A `seed` makes the order of the examples reproducible; it depends on the seed and
-        on the number of the epoch. With `steps_per_epoch` an epoch has so many batches, and the
-        next one goes on where it ended.
+        shuffled. With a `seed` their order depends on it and on the number of the epoch alone;
+        without one the model has a seed of its own, which its files keep, and counts its epochs.
+        With `steps_per_epoch` an epoch has so many batches, and the next one goes on where it
+        ended.
         """
         feed = Feed(x, y, sample_weight, class_weight, "fit")
         if validation_split and validation_data is None:
             feed, validation_data = feed.split(validation_split)
-        source = feed.source(
-            batch_size, steps_per_epoch, shuffled_by=feed.seed(seed) if shuffle else None
-        )
+        order = self.example_order if seed is None else SeededOrder(seed)
+        source = feed.source(batch_size, steps_per_epoch, order if shuffle else None)
         test = None
         if validation_data is not None:
             size = validation_batch_size or batch_size

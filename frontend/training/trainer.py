@@ -85,6 +85,7 @@ class Trainer:
             if trained is None:
                 break
             numbers = trained
+            self.model.example_order.epochs += 1
             if test is not None and plan.validates(epoch):
                 tested = self.evaluate(test, callbacks)
                 numbers |= {f"val_{name}": value for name, value in tested.items()}

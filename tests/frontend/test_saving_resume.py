@@ -40,7 +40,7 @@ def new():
     return model
 
 def train(model, first, last, callbacks=()):
-    model.fit(x, y, 8, last, 0, list(callbacks), initial_epoch=first, seed=11)
+    model.fit(x, y, 8, last, 0, list(callbacks), initial_epoch=first)
     return model
 
 step, path, optimizer = sys.argv[1:]
@@ -86,6 +86,39 @@ def test_training_goes_on_bit_for_bit(optimizer, tmp_path):
     assert whole["random/layers/dropout/seed_generator"] == 60
     half = arrays(path)
     assert not np.array_equal(half["layers/dense/kernel"], whole["layers/dense/kernel"])
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["arrays", "batches"])
+def test_the_order_of_the_examples_goes_on(stream, tmp_path):
+    x = np.random.default_rng(1).normal(size=(64, 5)).astype(np.float32)
+    y = x[:, :1] * x[:, 1:2]
+
+    class Batches(gx.utils.PyDataset):
+        def __len__(self):
+            return 8
+
+        def __getitem__(self, index):
+            return x[8 * index : 8 * index + 8], y[8 * index : 8 * index + 8]
+
+    data = (Batches(),) if stream else (x, y)
+    whole, parts, again = (gx.Sequential([Dense(1, input_shape=(5,))]) for _ in range(3))
+    for model in (whole, parts, again):
+        model.set_weights(whole.get_weights())
+        model.compile(gx.optimizers.Adam(0.01), "mse")
+    gx.set_seed(5)
+    whole.fit(*data, epochs=4, verbose=0)
+    gx.set_seed(5)
+    parts.fit(*data, epochs=2, verbose=0)
+    parts.save(tmp_path / "m.graphc")
+    parts.fit(*data, epochs=2, verbose=0)
+    loaded = gx.models.load_model(tmp_path / "m.graphc")
+    loaded.fit(*data, epochs=4, initial_epoch=2, verbose=0)
+    gx.set_seed(6)
+    again.fit(*data, epochs=4, verbose=0)
+    for weights in zip(*(m.get_weights() for m in (whole, parts, loaded))):
+        assert np.array_equal(weights[0], weights[1])
+        assert np.array_equal(weights[0], weights[2])
+    assert any(not np.array_equal(a, b) for a, b in zip(whole.get_weights(), again.get_weights()))
 
 
 def test_the_sequence_of_the_process_goes_on_where_that_is_asked_for(tmp_path):
