@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from typing import final
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from graphc.errors import DeviceError
 
@@ -25,7 +25,6 @@ class Turn:
     def __init__(self, context: Handle) -> None:
         self._cu, self._context = driver(), context
         self._lock = threading.RLock()
-        self._thread = 0
         self._dead: deque[Callable[[], object]] = deque()
         self._lost = ""
         _living.add(self)
@@ -35,7 +34,7 @@ class Turn:
         if self._lost:
             self._lock.release()
             raise DeviceError(self._lost, fix="use the device in the process that opened it")
-        if self._thread != threading.get_ident():
+        if not self._is_current:
             self._take()
         if self._dead:
             self._bury()
@@ -49,7 +48,14 @@ class Turn:
         except DeviceError:
             self._lock.release()
             raise
-        self._thread = threading.get_ident()
+        _here.turn = ref(self)
+
+    @property
+    def _is_current(self) -> bool:
+        """Whether the context is current in this thread. Names of threads come again, and another
+        device may have been used since."""
+        last = getattr(_here, "turn", None)
+        return last is not None and last() is self
 
     def retire(self, end: Callable[[], object]) -> None:
         """Call the driver to end something that nobody holds: now if possible, else soon."""
@@ -58,7 +64,7 @@ class Turn:
         self._dead.append(end)
         if self._lock.acquire(blocking=False):
             try:
-                if self._thread == threading.get_ident():
+                if self._is_current:
                     self._bury()
             finally:
                 self._lock.release()
@@ -84,6 +90,7 @@ class Turn:
 
 
 _living: WeakSet[Turn] = WeakSet()
+_here = threading.local()
 
 
 def _lose_all() -> None:

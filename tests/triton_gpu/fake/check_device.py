@@ -290,6 +290,24 @@ def test_threads_take_turns(gpu, kernels):
     assert problems == []
 
 
+def test_a_thread_may_have_the_name_of_one_that_is_gone(gpu):
+    names, problems = set(), []
+
+    def work():
+        names.add(threading.get_ident())
+        try:
+            gpu.wait()
+        except BaseException as error:
+            problems.append(error)
+
+    for _ in range(9):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert len(names) < 9
+    assert problems == []
+
+
 def test_a_closed_device_has_given_everything_back(gpu):
     other = CudaDevice()
     memory = other.allocate(100)
