@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Unpack, cast
 
 from graphc.diff.reverse import grad
@@ -49,7 +50,11 @@ class Stepping(Layer):
     def __init__(self, **options: Unpack[LayerOptions]) -> None:
         super().__init__(**options)
         self.trainer = Trainer(self, target=None, run_eagerly=False)
-        self.example_order = OwnOrder()
+
+    @cached_property
+    def example_order(self) -> OwnOrder:
+        """The orders of examples where `fit` is given no seed."""
+        return OwnOrder()
 
     # ------------------------------------------------------------------------ steps
 
