@@ -16,7 +16,7 @@ import pytest
 
 from graphc import dtypes
 from graphc.backends.triton_gpu.run import dlpack
-from graphc.backends.triton_gpu.run.arrays import DeviceArray, from_foreign
+from graphc.backends.triton_gpu.run.arrays import from_foreign
 from graphc.errors import ArgumentError, DTypeError, FeedError
 from triton_gpu.fake import driver
 
@@ -81,16 +81,6 @@ class Watched(np.ndarray):
 class Interface:
     def __init__(self, **facts):
         self.__cuda_array_interface__ = {"version": 3, **facts}
-
-
-@pytest.fixture
-def ours(gpu, array):
-    def make(values):
-        memory = array(values)
-        dtype = dtypes.as_dtype(values.dtype)
-        return DeviceArray(values.shape, dtype, gpu, memory.address, memory)
-
-    return make
 
 
 @pytest.mark.parametrize("version", [None, (1, 0)])

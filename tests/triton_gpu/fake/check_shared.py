@@ -35,16 +35,6 @@ def _capsule(self, *, stream, **options):
 
 
 @pytest.fixture
-def ours(gpu, array):
-    def make(values):
-        memory = array(values)
-        dtype = dtypes.as_dtype(values.dtype)
-        return DeviceArray(values.shape, dtype, gpu, memory.address, memory)
-
-    return make
-
-
-@pytest.fixture
 def f(gpu):
     x, y = gx.placeholder((None,), name="x"), gx.placeholder((None,), name="y")
     made = gx.function([x, y], x * 2.0 + y, target="triton_gpu", on_device=True)

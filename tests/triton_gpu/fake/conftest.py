@@ -7,6 +7,8 @@ import gc
 import numpy as np
 import pytest
 
+from graphc import dtypes
+from graphc.backends.triton_gpu.run.arrays import DeviceArray
 from graphc.backends.triton_gpu.run.cuda import cuda_device
 from triton_gpu import sources
 from triton_gpu.fake import driver
@@ -43,5 +45,17 @@ def array(gpu):
         made = gpu.allocate(values.nbytes)
         gpu.write(made.address, values)
         return made
+
+    return make
+
+
+@pytest.fixture
+def ours(gpu, array):
+    """Makes an array of graphc's own on the device."""
+
+    def make(values):
+        memory = array(values)
+        dtype = dtypes.as_dtype(values.dtype)
+        return DeviceArray(values.shape, dtype, gpu, memory.address, memory)
 
     return make
