@@ -29,6 +29,8 @@ class Device(Protocol):
     name: str
     place: tuple[int, int]
     """The kind of the device in DLPack's words, and which one of them."""
+    has_maps: bool
+    """Whether functions may get descriptors of tiles."""
     stream: int | None
     """What other libraries call the queue; None where nobody ever waits."""
 

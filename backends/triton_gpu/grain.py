@@ -18,5 +18,6 @@ GRAIN = Grain(
     least_sum=512,
     long_sum=None,
     most_partials=0,
+    step=64,  # blocks of a sum are whole, but for the last
     is_even=True,
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import final
 
@@ -41,7 +42,7 @@ class Tuner:
 
     def tile(self, kernel: Kernel) -> ProductTile | None:
         """The tile of a kernel; None for the usual one."""
-        tiles = candidates(kernel)
+        tiles = candidates(kernel, self.device.has_maps)
         if len(tiles) < 2:
             return None
         key = cache.key_of("tuned", show(kernel), self.device.name, deciding())
@@ -62,12 +63,19 @@ class Tuner:
             b.name: self.device.allocate(evaluate(product(b.shape), sizes) * b.dtype.itemsize)
             for b in buffers_of(kernel)
         }
+        self._compile(kernel, tiles)
         seconds = {
             t: s for t in tiles if (s := self._seconds(kernel, t, memory, sizes)) is not None
         }
         best = min(seconds, key=seconds.__getitem__, default=tiles[0])
         usual = seconds.get(tiles[0])
         return best if usual is None or seconds[best] < GAIN * usual else tiles[0]
+
+    def _compile(self, kernel: Kernel, tiles: list[ProductTile]) -> None:
+        """All tiles side by side; which of them the device refuses shows when each is measured."""
+        made = (emit_contraction(kernel, tile=t) for t in tiles)
+        with suppress(CompileError):
+            self.device.prepare([launch for e in made if e for launch in e.launches])
 
     def _seconds(
         self, kernel: Kernel, tile: ProductTile, memory: Mapping[str, Memory],

@@ -48,6 +48,8 @@ class Grain:
     """Products per partial result from which on more parts than needed save memory traffic."""
     most_partials: int
     """Partial results that more parts than needed may make."""
+    step: int
+    """Parts of a sum of products that are longer than this are a multiple of it long."""
     is_even: bool
     """Whether there are only as many parts as are needed and none of them is empty, and a
     contiguous axis may be cut, too."""
@@ -63,6 +65,7 @@ THREADS = Grain(
     least_sum=512,
     long_sum=1 << 12,
     most_partials=1 << 20,
+    step=1,
     is_even=False,
 )
 """The grain of a CPU."""
@@ -77,15 +80,15 @@ def split_for_parallelism(kernel: Kernel, grain: Grain = THREADS) -> tuple[Kerne
     """
     merged = merge_axes(settled(kernel))
     found = contraction_of(merged)
-    if found is not None and found.m and found.n:
-        axis, parts = _cut_of_sum(found, grain)
-    else:
-        axis, parts = _cut_of_map(merged, grain)
+    is_product = found is not None and bool(found.m and found.n)
+    cut = _cut_of_sum(found, grain) if found and is_product else _cut_of_map(merged, grain)
+    axis, parts = cut
     if axis is None:
         return (kernel,)
+    step = grain.step if is_product and _length(axis) > parts * grain.step else 1
     if grain.is_even:
-        parts = _even(axis, parts)
-    return split_rows(merged, axis.name, parts, ceil_div(axis.size, parts))
+        parts = _even(axis, parts, step)
+    return split_rows(merged, axis.name, parts, ceil_div(axis.size, parts * step) * step)
 
 
 Cut = tuple[Axis | None, int]
@@ -138,11 +141,11 @@ def _cut_of_sum(c: Contraction, grain: Grain) -> Cut:
     return (axis, min(parts, _length(axis))) if axis else UNCUT
 
 
-def _even(axis: Axis, parts: int) -> int:
+def _even(axis: Axis, parts: int, step: int) -> int:
     """At most so many parts, none of them empty where the size is known."""
-    length = _length(axis)
-    block = -(-length // max(1, min(parts, length)))
-    return -(-length // block)
+    steps = -(-_length(axis) // step)
+    block = -(-steps // max(1, min(parts, steps)))
+    return -(-steps // block)
 
 
 def _contiguous(kernel: Kernel) -> set[str]:

@@ -19,7 +19,7 @@ from graphc.kernels.kernel import Kernel
 
 Arrays = dict[str, np.ndarray]
 Form = Callable[[DType], Kernel]
-EPS = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+EPS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 
 
 def emitted(kernel: Kernel, tile: ProductTile | None = None, wide: bool = False) -> Emitted:
@@ -74,9 +74,11 @@ def near(
     got = start
     for m in made:
         got = run(m, got, sizes)
-    sums = max(rounding(EPS["float32"], k, sizes, ulps) for k in kernels)
-    for s in (s for k in kernels for s in k.stores):
-        narrow = 0.0 if s.buffer.dtype is dtypes.float32 else EPS[s.buffer.dtype.name]
+    stores = [s for k in kernels for s in k.stores]
+    kind = "float64" if any(s.buffer.dtype is dtypes.float64 for s in stores) else "float32"
+    sums = max(rounding(EPS[kind], k, sizes, ulps) for k in kernels)
+    for s in stores:
+        narrow = 0.0 if s.buffer.dtype.name == kind else EPS[s.buffer.dtype.name]
         bound = max(sums, narrow)
         compare(s.buffer.name, got[s.buffer.name], want[s.buffer.name], bound)
 

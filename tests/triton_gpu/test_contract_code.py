@@ -27,7 +27,7 @@ pytestmark = [
 ]
 GOLDEN = Path(__file__).parent / "golden"
 B = dim.named("batch")
-F32, BF16, F16 = dtypes.float32, dtypes.bfloat16, dtypes.float16
+F32, F64, BF16, F16 = dtypes.float32, dtypes.float64, dtypes.bfloat16, dtypes.float16
 IMAGES = Conv(B, (56, 56), 64, 64, (3, 3), pad=1, dtype=BF16)
 FIRST = Conv(B, (224, 224), 3, 64, (7, 7), pad=3, stride=2, dtype=BF16)
 
@@ -53,6 +53,8 @@ KERNELS = {
     "three channels":   lambda: FIRST.forward("bias relu"),
     "float32":          lambda: matmul(2048, 1024, 1024, "nn"),
     "tf32":             lambda: matmul(2048, 1024, 1024, "nt"),
+    "float64":          lambda: matmul(2048, 1024, 1024, "nt", F64),
+    "float64 forward":  lambda: replace(IMAGES, dtype=F64).forward("bias sums"),
 }
 LISTED = ("product", "few columns", "sums", "forward", "weight gradient", "tf32")
 # fmt: on
@@ -92,6 +94,14 @@ def test_float32_is_multiplied_as_it_is():
     text = listing(launch_of("float32"), 90)
     assert "fma.rn.f32" in text
     assert "mma" not in text
+
+
+@pytest.mark.parametrize("cc", CHIPS)
+def test_float64_is_multiplied_by_tensor_cores(cc):
+    text = listing(launch_of("float64"), cc)
+    assert "mma.sync.aligned" in text
+    assert "f64.f64.f64.f64" in text
+    assert "fma.rn.f64" not in text
 
 
 @pytest.mark.parametrize("name", ["product", "forward"])

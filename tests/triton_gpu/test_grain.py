@@ -44,7 +44,7 @@ CUTS = [  # a kernel, and into how many parts a GPU cuts it
     (summed("", n=3_000_000),                                  {264}),
     (summed("n", n=1000, c=1_000),                             set()),  # rows enough
     (summed("c", n=100, c=64),                                 set()),  # soon done
-    (matmul(64, 64, 100_000, "tn", F64),                       {195}),  # 512 products for each
+    (matmul(64, 64, 100_000, "tn", F64),                       {174}),  # 576 products for each
     (matmul(1024, 1024, 4096, "tn", F64),                      {3}),
     (matmul(4096, 4096, 4096, "nn", F64),                      set()),
     (Conv(64, (28, 28), 64, 64, (3, 3), pad=1).weight_gradient(), {64}),
@@ -68,11 +68,30 @@ def test_parts(whole, parts):
     ],
 )
 def test_parts_mean_the_whole(whole, parts):
-    small = replace(GRAIN, parts=7, small_work=1, small_products=1, least_sum=1)
+    small = replace(GRAIN, parts=7, small_work=1, small_products=1, least_sum=1, step=1)
     kernels = split_for_parallelism(whole, small)
     assert parts_of(kernels) == {parts}
-    start = arrays_of([whole, *kernels], {})
-    want, got = (run_oracle(list(k), start, {})["y"] for k in ([whole], kernels))
+    same(whole, kernels)
+
+
+@pytest.mark.parametrize(
+    ("length", "step", "parts", "block"), [(501, 64, 4, 128), (513, 64, 5, 128), (B, 16, 6, 16)]
+)
+def test_parts_of_products_are_whole_blocks(length, step, parts, block):
+    whole = matmul(3, 4, length, "tn", F64)
+    grain = replace(GRAIN, parts=7, small_products=1, least_sum=1, step=step)
+    kernels = split_for_parallelism(whole, grain)
+    assert parts_of(kernels) == {parts}
+    (part,) = (a.part for a in kernels[0].axes if a.part)
+    assert dim.divisor(part.block) == block
+    same(whole, kernels, {"batch": 150} if length is B else {})
+
+
+def same(whole: Kernel, kernels, sizes=None) -> None:
+    """The parts compute what the whole does."""
+    sizes = sizes or {}
+    start = arrays_of([whole, *kernels], sizes)
+    want, got = (run_oracle(list(k), start, sizes)["y"] for k in ([whole], kernels))
     np.testing.assert_allclose(got, want, rtol=1e-12)
 
 

@@ -18,8 +18,9 @@ class Stopwatch:
 
     name = "a stopwatch"
 
-    def __init__(self, seconds, refused=()):
+    def __init__(self, seconds, refused=(), has_maps=False):
         self.times, self.refused, self.asked = seconds, refused, 0
+        self.has_maps = has_maps
         self._host = InterpretDevice()
         self._current = 0
 
@@ -84,3 +85,12 @@ def test_nothing_is_measured_when_the_time_is_over(kernel):
     with knobs.settings(tune_seconds=0):
         assert Tuner(device).tile(kernel) is None
     assert device.asked == 0
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("has_maps", [False, True])
+def test_descriptors_are_tried_where_there_are_any(kernel, has_maps):
+    device = Stopwatch(lambda source: 1.0 if "b0_ptr.load(" in source else 2.0, has_maps=has_maps)
+    found = Tuner(device).tile(kernel)
+    assert found is not None
+    assert found.maps == has_maps

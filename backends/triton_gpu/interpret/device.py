@@ -5,15 +5,17 @@ from __future__ import annotations
 import ctypes
 import itertools
 import linecache
+import math
 import time
-from collections.abc import Callable, Sequence
-from typing import ClassVar, Protocol, cast, final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, cast, final
 
 import numpy as np
 
 from graphc.backends.triton_gpu.device import Ready
-from graphc.backends.triton_gpu.launch import Launch
+from graphc.backends.triton_gpu.launch import Launch, TensorMap
 from graphc.dtypes import DType
+from graphc.ir.dim import evaluate
 
 from .load import interpreter
 
@@ -41,6 +43,7 @@ class InterpretDevice:
     name = "Triton's interpreter"
     place: tuple[int, int] = (CPU, 0)
     stream: int | None = None
+    has_maps = True
 
     def allocate(self, nbytes: int) -> HostMemory:
         """New memory, all zeros."""
@@ -86,17 +89,29 @@ class InterpretDevice:
         end()
 
 
+class Element(str):
+    """A dtype in the interpreter's words."""
+
+    itemsize: int
+
+
+def element(dtype: DType) -> Element:
+    """The name and the bytes of a dtype."""
+    made = Element("int1" if dtype.name == "bool" else dtype.name)
+    made.itemsize = dtype.itemsize
+    return made
+
+
 @final
 class HostPointer:
     """What the interpreter asks of an array argument: an address and the name of a dtype. Moving it
     to the host and back is for memory that is elsewhere."""
 
     __slots__ = ("_address", "dtype")
-    _texts: ClassVar[dict[str, str]] = {"bool": "int1"}
 
     def __init__(self, address: int, dtype: DType) -> None:
         self._address = address
-        self.dtype = self._texts.get(dtype.name, dtype.name)
+        self.dtype = element(dtype)
 
     def data_ptr(self) -> int:
         """The address."""
@@ -138,16 +153,27 @@ def interpreted(launch: Launch) -> Ready:
     """A launch that runs in the interpreter."""
     interpreter()
     function = _function(launch.function_name, launch.source)
-    dtypes = [d for _, d in launch.pointers]
+    maps = {found.pointer: found for found in launch.maps}
 
     def run(grid: tuple[int, int, int], addresses: Sequence[int], sizes: Sequence[int]) -> None:
         if 0 in grid:
             return
-        pointers = [HostPointer(a, d) for a, d in zip(addresses, dtypes, strict=True)]
+        known = dict(zip(launch.sizes, sizes, strict=True))
+        pointers: list[object] = []
+        for (name, dtype), address in zip(launch.pointers, addresses, strict=True):
+            here = HostPointer(address, dtype)
+            pointers.append(tiles_at(here, maps[name], known) if name in maps else here)
         with np.errstate(all="ignore"):
             function[grid](*pointers, *sizes)
 
     return run
+
+
+def tiles_at(base: HostPointer, given: TensorMap, sizes: Mapping[str, int]) -> object:
+    """A descriptor for the interpreter, which knows no arrays without elements."""
+    shape = [max(1, evaluate(n, sizes)) for n in given.shape]
+    strides = [math.prod(shape[d + 1 :]) for d in range(len(shape))]
+    return interpreter().TensorDescriptor(base, shape, strides, list(given.block))
 
 
 def _function(name: str, source: str) -> Kernel:

@@ -16,6 +16,11 @@ class Chip:
     warp_size: int
     shared_bytes: int
 
+    @property
+    def has_maps(self) -> bool:
+        """Whether functions may get descriptors of tiles: from sm_90 on."""
+        return isinstance(self.architecture, int) and self.architecture >= 90
+
     def __str__(self) -> str:
         return f"sm_{self.architecture}" if self.backend == "cuda" else str(self.architecture)
 

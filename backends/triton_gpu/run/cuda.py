@@ -113,6 +113,7 @@ class CudaDevice:
         self.processors = attribute(kinds.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)
         shared = attribute(kinds.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)
         self.chip = chip(self.cc, shared)
+        self.has_maps = self.chip.has_maps
         name = value(cu.cuDeviceGetName(100, self._device), "the GPU has no name")
         self.name = f"{name.partition(bytes(1))[0].decode()} ({self.chip})"
         if not attribute(kinds.CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED):

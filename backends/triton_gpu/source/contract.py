@@ -24,6 +24,7 @@ from graphc.kernels.walk import size_names
 
 from .body import Body
 from .contract_columns import Columns
+from .contract_maps import matrices
 from .contract_numbers import dtype_of
 from .contract_sum import Products
 from .contract_tile import LEAST, Kind, ProductTile, extent, tiles_of
@@ -34,6 +35,8 @@ from .writer import Writer, file_of, size_text
 
 GROUP = 8
 """Blocks of rows whose programs follow each other, so that they find columns in the L2 cache."""
+MAPPED = 3
+"""Tiles of the short list that are also tried with descriptors."""
 LEAST_WORK = 256
 """Results, and products of one, of a contraction that has a single row or column."""
 
@@ -50,10 +53,18 @@ def emit_contraction(
     return _Maker(c, chosen, numbers, wide).emitted()
 
 
-def candidates(kernel: Kernel) -> list[ProductTile]:
-    """The tiles that suit a kernel, the best first; none if it is no contraction."""
+def candidates(kernel: Kernel, with_maps: bool = False) -> list[ProductTile]:
+    """The tiles that suit a kernel, the best first; none if it is no contraction.
+
+    Where descriptors are possible, the first of them also `with_maps`.
+    """
     found = _roles(kernel)
-    return tiles_of(found[0], _kind(found[1])) if found else []
+    if not found:
+        return []
+    c, numbers = found
+    tiles = tiles_of(c, _kind(numbers))
+    mapped = [replace(t, maps=True) for t in tiles[:MAPPED] if with_maps]
+    return tiles + [t for t in mapped if matrices(c, t, numbers)]
 
 
 def _roles(kernel: Kernel) -> tuple[Contraction, DType] | None:
@@ -71,6 +82,8 @@ def _is_small_vector(c: Contraction) -> bool:
 
 
 def _kind(numbers: DType) -> Kind:
+    if numbers is dtypes.float64:
+        return "float64"
     if numbers is not dtypes.float32:
         return "half"
     return "tf32" if knobs.current().matmul_precision == "tf32" else "float32"
@@ -84,6 +97,7 @@ class _Maker:
         self.c, self.tile, self.numbers, self.wide = c, tile, numbers, wide
         self.out = Writer(wide)
         self.body = Body(self.out, c.kernel)
+        self.starts: dict[str, str] = {}
         self.rows, self.columns, self.batches = (
             product(a.size for a in self.axes(names)) for names in (c.m, c.n, c.batch)
         )
@@ -108,7 +122,8 @@ class _Maker:
         self._constants()
         row_block = self._bind_program()
         how = "tf32" if _kind(self.numbers) == "tf32" else "ieee"
-        totals = Products(self.body, self.c, self.tile, self.numbers, how).emit()
+        products = Products(self.body, self.c, self.tile, self.numbers, how, self.starts)
+        totals = products.emit()
         self.body.memo |= dict(zip(self.c.sums, totals, strict=True))
         self._epilogue(columns, row_block)
         buffers = columns.buffers_of_tiles()
@@ -118,8 +133,9 @@ class _Maker:
         grid = (self.row_blocks * self.column_blocks * self.batches, 1, 1)
         tile = self.tile
         launch = Launch(
-            kernel.name, text, pointers, sizes, grid, tile.warps, tile.stages, wide=self.wide
-        )
+            kernel.name, text, pointers, sizes, grid, tile.warps, tile.stages, wide=self.wide,
+            maps=products.maps,
+        )  # fmt: skip
         rest = columns.finish(self.wide)
         return replace(rest, launches=(launch, *rest.launches))
 
@@ -172,7 +188,9 @@ class _Maker:
             return {}
         width, hint = (("ROWS", "row"), ("COLUMNS", "column"))[side]
         vector = vector_text(width, side, self.out)
-        number = self.out.let(vector if block == "0" else f"{block} * {width} + {vector}", hint)
+        start = "0" if block == "0" else f"{block} * {width}"
+        number = self.out.let(vector if block == "0" else f"{start} + {vector}", hint)
+        self.starts[names[-1]] = start
         length = (self.tile.rows, self.tile.columns)[side]
         exact = isinstance(size, int) and size % length == 0
         mask = None if exact else f"{number} < {size_text(size)}"

@@ -1,7 +1,7 @@
 """As which numbers the operands of a contraction are multiplied.
 
 Values that a 16-bit float can hold are multiplied as such and summed in float32, which changes no
-bit of a product; all others are float32.
+bit of a product; all others are float32. float64 is multiplied as it is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ ORDERED = frozenset({"maximum", "minimum", "neg", "abs"})
 
 def dtype_of(c: Contraction) -> DType | None:
     """The dtype of both operands in products; None where Triton has no product for them."""
-    if any(e.dtype is not dtypes.float32 for e in (c.a, *c.b, *c.sums)):
+    found = {e.dtype for e in (c.a, *c.b, *c.sums)}
+    if found == {dtypes.float64}:
+        return dtypes.float64
+    if found != {dtypes.float32}:
         return None
     narrow = (d for d in ROUNDED.values() if all(_holds(d, e) for e in (c.a, *c.b)))
     return next(narrow, dtypes.float32)

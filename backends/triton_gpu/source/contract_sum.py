@@ -8,80 +8,52 @@ the turn (the taps of a convolution), and of a vector along K.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 from graphc import dtypes
+from graphc.backends.triton_gpu.launch import TensorMap
 from graphc.dtypes import DType
-from graphc.ir.dim import Size, ceil_div, product
+from graphc.ir.dim import product
 from graphc.kernels.kernel import Axis, Expr, Load, Op
 from graphc.kernels.roles import Contraction
 from graphc.kernels.walk import walk
 
 from . import cells
 from .body import Body
+from .contract_maps import Matrix, matrices, place_text
 from .contract_tile import ProductTile
+from .contract_turns import turns_of
 from .coordinates import decoded, vector_text
 from .shape import Bound, Side, all_of, masks_of, sides_of
-from .writer import size_text
+from .writer import pointer, size_text
 
 SHAPES = ("[ROWS, DEPTH]", "[DEPTH, COLUMNS]")
-FILLED = 4
-"""Blocks of an axis from which on its last one may be filled badly."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turns:
-    """How K is walked. Where the first axis is a part that may be short, `count` are the points of
-    it that exist; they are counted instead of being masked."""
-
-    outer: tuple[Axis, ...]
-    inner: tuple[Axis, ...]
-    depth: int
-    short: Axis | None
-
-    @property
-    def length(self) -> Size:
-        """Points of the inner axes, where they are whole."""
-        return product(a.size for a in self.inner)
-
-    @property
-    def blocks(self) -> Size:
-        """Turns along the inner axes."""
-        return ceil_div(self.length, self.depth)
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether every block of the inner axes is full."""
-        short = self.short is not None and self.short in self.inner
-        return not short and isinstance(self.length, int) and self.length % self.depth == 0
-
-
-def turns_of(c: Contraction, depth: int) -> Turns:
-    """Blocks of the last axis if they fill it well, so that all else is numbers; else of all."""
-    axes = tuple(c.kernel.axis(n) for n in c.k)
-    last = axes[-1].size
-    fills = isinstance(last, int) and (last % depth == 0 or last >= FILLED * depth)
-    outer = axes[:-1] if fills else ()
-    return Turns(outer, axes[len(outer) :], depth, _short(axes[0], c))
-
-
-def _short(first: Axis, c: Contraction) -> Axis | None:
-    part = first.part
-    if part is None or part.parent in c.k:
-        return None
-    whole = c.kernel.axis(part.parent).size * part.block
-    return first if whole != part.total or first.size != part.block else None
+PRECISION = {
+    dtypes.float32: ', input_precision="{}"',
+    dtypes.float64: ", out_dtype=tl.float64",
+}
+"""What `tl.dot` must be told beside the operands."""
 
 
 class Products:
     """The loop in the making, where rows, columns and batches are bound."""
 
-    def __init__(self, body: Body, c: Contraction, tile: ProductTile, numbers: DType, how: str):
+    def __init__(
+        self, body: Body, c: Contraction, tile: ProductTile, numbers: DType, how: str,
+        starts: Mapping[str, str],
+    ) -> None:  # fmt: skip
         self.body, self.out, self.c = body, body.out, c
         self.numbers, self.how = numbers, how
         self.turns = turns_of(c, tile.depth)
         self.count: str | None = None
+        self.starts = dict(starts)
+        """The first row and the first column of the tile, and the first of a block of K."""
+        self.matrices = matrices(c, tile, numbers)
+
+    @property
+    def maps(self) -> tuple[TensorMap, ...]:
+        """The descriptors that operands come by."""
+        return tuple(dict.fromkeys(found.map for found in self.matrices.values()))
 
     def emit(self) -> list[str]:
         """The names of the sums, after the loop."""
@@ -91,9 +63,10 @@ class Products:
             if isinstance(e, Load | Op) and e.free <= self.body.scope.keys():
                 self.body.value(e)
         self._shorten()
-        zeros = "tl.zeros([ROWS, COLUMNS], tl.float32)"
-        totals = [self.out.let(zeros, "total") for _ in self.c.sums]
-        self.body.prepare([e for e in below if isinstance(e, Load) and e not in self.body.memo])
+        kinds = (cells.type_text(e.dtype) for e in self.c.sums)
+        totals = [self.out.let(f"tl.zeros([ROWS, COLUMNS], {kind})", "total") for kind in kinds]
+        known = self.body.memo.keys() | self.matrices.keys()
+        self.body.prepare([e for e in below if isinstance(e, Load) and e not in known])
         self._loop(lambda start: self._turn(start, totals))
         self.body.forget()
         return totals
@@ -151,12 +124,15 @@ class Products:
     def _turn(self, start: str, totals: list[str]) -> None:
         a = self._operands([self.c.a], start, 1)[0]
         others = self._operands(self.c.b, start, 0)
-        precision = f', input_precision="{self.how}"' if self.numbers is dtypes.float32 else ""
+        precision = PRECISION.get(self.numbers, "").format(self.how)
         for total, b in zip(totals, others, strict=True):
             self.out.line(f"{total} = tl.dot({a}, {b}, {total}{precision})")
 
     def _operands(self, wanted: Sequence[Expr], start: str, side: Side) -> list[str]:
         """Blocks of operands whose K runs along a side."""
+        self.starts[self.turns.inner[-1].name] = start
+        if all(e in self.matrices for e in wanted):
+            return [self._tile(self.matrices[e], side) for e in wanted]
         vector = vector_text("DEPTH", side, self.out)
         number = self.out.let(vector if start == "0" else f"{start} + {vector}", "k")
         length = self._number(self.turns.inner)
@@ -165,7 +141,19 @@ class Products:
         with self.body.within({}):
             for name, text in found.items():
                 self.body.scope[name] = self._bound(name, text, side, *conditions)
-            return [self._block(e, side) for e in wanted]
+            return [
+                self._tile(self.matrices[e], side) if e in self.matrices else self._block(e, side)
+                for e in wanted
+            ]
+
+    def _tile(self, found: Matrix, side: Side) -> str:
+        """An operand that comes as a tile of a matrix."""
+        texts = {n: bound.text for n, bound in self.body.scope.items()} | self.starts
+        wide = self.out.integer == "tl.int64"
+        row, column = (place_text(i, texts, wide) for i in (found.row, found.column))
+        text = f"{pointer(found.map.pointer)}.load([{row}, {column}])"
+        turned = found.depth_first == (side == 1)
+        return self.out.let(f"{text}.T" if turned else text, f"{found.map.pointer}_block")
 
     def _block(self, e: Expr, side: Side) -> str:
         """One operand, zero where K does not exist, in the dtype of the products."""

@@ -20,8 +20,8 @@ from graphc.kernels.walk import walk
 from .body import flat_index
 from .map_tile import WARP, power2
 
-Kind = Literal["half", "tf32", "float32"]
-"""What the products are of: 16-bit numbers, float32 cut to 19 bits, or float32 as it is."""
+Kind = Literal["half", "tf32", "float32", "float64"]
+"""What the products are of: 16-bit numbers, float32 cut to 19 bits, or numbers as they are."""
 LEAST = 16
 """Rows, columns and depth of the least product that Triton knows."""
 SHARED_BYTES = 160 << 10
@@ -41,6 +41,8 @@ class ProductTile:
     depth: int
     warps: int
     stages: int
+    maps: bool = False
+    """Whether tiles of operands are copied by descriptors, which only some chips know."""
 
 
 # fmt: off
@@ -61,19 +63,23 @@ TILES: dict[Kind, tuple[ProductTile, ...]] = {
         ( 32, 128, 16, 4, 3), (64,  32, 32, 4, 3), ( 32, 64, 32, 4, 3), ( 32, 32, 32, 4, 3),
         (128,  16, 16, 4, 3), (64,  16, 32, 4, 3), (16, 128, 16, 4, 3), ( 16, 64, 32, 4, 3),
         ( 16,  32, 32, 2, 3), (32,  16, 32, 2, 3), ( 16, 16, 32, 1, 3))),
+    "float64": tuple(ProductTile(*t) for t in (
+        (128,  64, 16, 8, 3), (64, 128, 16, 8, 3), ( 64, 64, 16, 4, 3), ( 64, 32, 16, 4, 4),
+        ( 32,  64, 16, 4, 4), (32,  32, 16, 4, 4), ( 64, 16, 16, 4, 4), ( 16, 64, 16, 4, 4),
+        ( 32,  16, 16, 2, 4), (16,  32, 16, 2, 4), ( 16, 16, 16, 1, 4))),
 }
 # fmt: on
 
 # In units of one product of the tile: reading a row or column of the operands, and one turn.
-EDGE: dict[Kind, int] = {"half": 64, "tf32": 64, "float32": 16}
-TURN: dict[Kind, int] = {"half": 4096, "tf32": 4096, "float32": 512}
-RESULTS_OF_THREAD: dict[Kind, int] = {"half": 128, "tf32": 64, "float32": 32}
+EDGE: dict[Kind, int] = {"half": 64, "tf32": 64, "float32": 16, "float64": 16}
+TURN: dict[Kind, int] = {"half": 4096, "tf32": 4096, "float32": 512, "float64": 512}
+RESULTS_OF_THREAD: dict[Kind, int] = {"half": 128, "tf32": 64, "float32": 32, "float64": 32}
 """Accumulators that leave registers for plain operands and results."""
 MOST_RESULTS = 64
 """The same where there is more than a plain product of matrices."""
 ADDRESSES_OF_THREAD = 32
 """Addresses of operands that a thread may hold."""
-ITEMSIZE: dict[Kind, int] = {"half": 2, "tf32": 4, "float32": 4}
+ITEMSIZE: dict[Kind, int] = {"half": 2, "tf32": 4, "float32": 4, "float64": 8}
 
 
 def tiles_of(c: Contraction, kind: Kind) -> list[ProductTile]:
