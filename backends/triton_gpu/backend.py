@@ -16,7 +16,7 @@ from graphc.single import Nodes
 from .bundle import plan_of
 from .device import Device
 from .interpret.device import InterpretDevice
-from .kernels import usual
+from .kernels import kernels_of, usual
 from .listing import listings
 from .run.cuda import cuda_device
 from .run.residents import Residents
@@ -66,7 +66,10 @@ class AbstractBackend:
         """
         stages = watch(program.name)
         plan = plan_of(program, stages.rewritten if stages else None)
-        tile_of = self._tuner.tile if knobs.current().tune else usual
+        tile_of = usual
+        if knobs.current().tune:
+            self._tuner.compile(kernels_of(plan))
+            tile_of = self._tuner.tile
         made = Runner(plan, program.variables, self.device, self.residents, tile_of)
         if stages is not None:
             stages.planned(plan)

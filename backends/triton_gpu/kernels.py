@@ -72,6 +72,12 @@ def usual(_kernel: Kernel) -> None:
     """Nothing is measured."""
 
 
+def kernels_of(plan: Plan) -> list[Kernel]:
+    """The kernels of a plan and its regions as `tile_of` is asked about them, each once."""
+    steps = (s for s in all_steps(plan) if isinstance(s, KernelStep))
+    return list({show(k): k for s in steps for k in [canonical(s.kernel).kernel]}.values())
+
+
 def forms_of(plan: Plan, tile_of: TileOf = usual) -> dict[Step, Form]:
     """The forms of all steps of a plan and its regions that run kernels."""
     found = ((step, form_of(step, tile_of)) for step in all_steps(plan))
@@ -134,6 +140,7 @@ def _kernel(step: KernelStep, tile_of: TileOf) -> Form:
     elements = tuple(product(b.shape) for b in buffers_of(step.kernel))
     large = any(isinstance(n, int) and n >= MOST_NARROW for n in elements)
     unaligned = frozenset(n for n, s in storages.items() if not is_aligned(s))
+    tile = None if _has_maps_of(emitted(common.kernel, large, tile), unaligned) else tile
     narrow = _aligned(emitted(common.kernel, large, tile), unaligned)
     may_grow = any(names_of(n) for n in elements)
     wide = _aligned(emitted(common.kernel, True, tile), unaligned) if may_grow else narrow
@@ -186,6 +193,11 @@ def is_aligned(storage: Storage) -> bool:
     if storage.place not in ("parameter", "result"):
         return True
     return isinstance(storage.nbytes, int) and storage.nbytes % VECTOR == 0
+
+
+def _has_maps_of(given: Emitted, unaligned: frozenset[str]) -> bool:
+    """Whether descriptors are wanted of pointers that may be no multiples of 16 bytes."""
+    return any(m.pointer in unaligned for launch in given.launches for m in launch.maps)
 
 
 def _aligned(given: Emitted, unaligned: frozenset[str]) -> Emitted:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from typing import final
@@ -42,10 +42,9 @@ class Tuner:
 
     def tile(self, kernel: Kernel) -> ProductTile | None:
         """The tile of a kernel; None for the usual one."""
-        tiles = candidates(kernel, self.device.has_maps)
-        if len(tiles) < 2:
+        tiles, key = self._tiles(kernel), self._key(kernel)
+        if not tiles:
             return None
-        key = cache.key_of("tuned", show(kernel), self.device.name, deciding())
         data = cache.lookup(key)
         if data is not None:
             return ProductTile(**json.loads(data))
@@ -57,25 +56,32 @@ class Tuner:
         cache.store(key, json.dumps(asdict(found)).encode())
         return found
 
+    def compile(self, kernels: Iterable[Kernel]) -> None:
+        """The tiles that will be measured, of all kernels, side by side."""
+        asked = (k for k in kernels if cache.lookup(self._key(k)) is None)
+        made = (emit_contraction(k, tile=t) for k in asked for t in self._tiles(k))
+        with suppress(CompileError):  # which of them the device refuses shows when each is measured
+            self.device.prepare([launch for e in made if e for launch in e.launches])
+
+    def _tiles(self, kernel: Kernel) -> list[ProductTile]:
+        found = candidates(kernel, self.device.has_maps)
+        return found if len(found) > 1 else []
+
+    def _key(self, kernel: Kernel) -> str:
+        return cache.key_of("tuned", show(kernel), self.device.name, deciding())
+
     def _fastest(self, kernel: Kernel, tiles: list[ProductTile]) -> ProductTile:
         sizes = dict.fromkeys(size_names(kernel), UNKNOWN)
         memory = {
             b.name: self.device.allocate(evaluate(product(b.shape), sizes) * b.dtype.itemsize)
             for b in buffers_of(kernel)
         }
-        self._compile(kernel, tiles)
         seconds = {
             t: s for t in tiles if (s := self._seconds(kernel, t, memory, sizes)) is not None
         }
         best = min(seconds, key=seconds.__getitem__, default=tiles[0])
         usual = seconds.get(tiles[0])
         return best if usual is None or seconds[best] < GAIN * usual else tiles[0]
-
-    def _compile(self, kernel: Kernel, tiles: list[ProductTile]) -> None:
-        """All tiles side by side; which of them the device refuses shows when each is measured."""
-        made = (emit_contraction(kernel, tile=t) for t in tiles)
-        with suppress(CompileError):
-            self.device.prepare([launch for e in made if e for launch in e.launches])
 
     def _seconds(
         self, kernel: Kernel, tile: ProductTile, memory: Mapping[str, Memory],

@@ -1,6 +1,7 @@
 """`make bench-gpu`: every case in graphc, PyTorch and JAX, in turn, on one GPU.
 
-    python -m benchmarks.gpu [WORD ..] [--environments FOLDER] [--minutes 9.5] [--dry-run]
+    python -m benchmarks.gpu [WORD ..] [--environments FOLDER] [--minutes 9.5] [--tune-seconds 120]
+                             [--dry-run]
 
 Words choose the cases whose name contains one. Prints one line per case and writes
 `benchmarks/results/gpu-<device>.md` after each. Cases that would begin after the last minute are
@@ -47,6 +48,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=9.5)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.03, help="of each turn, about")
+    parser.add_argument("--tune-seconds", type=int, default=120, help="0: tiles by shape alone")
     parser.add_argument("--device", default="cuda", help="cpu: peers alone, to try this program")
     parser.add_argument("--dry-run", action="store_true")
     return parser.parse_args(arguments)
@@ -78,7 +80,8 @@ class Bench:
     def __init__(self, given: argparse.Namespace) -> None:
         self.given = given
         self.pythons = pythons(given)
-        self.processes = {n: start(n, p, given.device) for n, p in self.pythons.items()}
+        tune = {"GRAPHC_TUNE_SECONDS": str(given.tune_seconds)}
+        self.processes = {n: start(n, p, given.device, tune) for n, p in self.pythons.items()}
         self.facts: dict[str, str] = {}
 
     def close(self) -> None:
@@ -178,7 +181,12 @@ def run(given: argparse.Namespace) -> Iterator[Row]:
 
     def write() -> None:
         left = {"left out, for want of time": ", ".join(late)} if late else {}
-        facts = {**bench.facts, "date": now, "commit": commit(), **left}
+        tuned = {
+            "tiles": f"measured for up to {given.tune_seconds} s"
+            if given.tune_seconds
+            else "by shape"
+        }
+        facts = {**bench.facts, **tuned, "date": now, "commit": commit(), **left}
         if given.device == "cuda" and OURS in bench.facts:
             text = page(facts, rows, first)
             (RESULTS / file_name(bench.facts["device"])).write_text(text, encoding="utf-8")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import prod
+from math import gcd, prod
 
 from graphc.ir import dim
 from graphc.ir.dim import Size, ceil_div
@@ -49,7 +49,7 @@ class Grain:
     most_partials: int
     """Partial results that more parts than needed may make."""
     step: int
-    """Parts of a sum of products that are longer than this are a multiple of it long."""
+    """Products of which a part of a sum is a multiple, where there are enough. A power of two."""
     is_even: bool
     """Whether there are only as many parts as are needed and none of them is empty, and a
     contiguous axis may be cut, too."""
@@ -85,7 +85,7 @@ def split_for_parallelism(kernel: Kernel, grain: Grain = THREADS) -> tuple[Kerne
     axis, parts = cut
     if axis is None:
         return (kernel,)
-    step = grain.step if is_product and _length(axis) > parts * grain.step else 1
+    step = _step(found, axis, parts, grain.step) if found and is_product else 1
     if grain.is_even:
         parts = _even(axis, parts, step)
     return split_rows(merged, axis.name, parts, ceil_div(axis.size, parts * step) * step)
@@ -141,10 +141,21 @@ def _cut_of_sum(c: Contraction, grain: Grain) -> Cut:
     return (axis, min(parts, _length(axis))) if axis else UNCUT
 
 
+def _step(c: Contraction, axis: Axis, parts: int, step: int) -> int:
+    """Points of the axis with which parts are whole blocks of so many products: other axes of the
+    sum may give a part of them."""
+    for n in c.k:
+        step //= gcd(step, dim.divisor(c.kernel.axis(n).size) if n != axis.name else 1)
+    while step > 1 and parts * step > _length(axis):
+        step //= 2
+    return step
+
+
 def _even(axis: Axis, parts: int, step: int) -> int:
-    """At most so many parts, none of them empty where the size is known."""
+    """About so many parts, none of them empty where the size is known."""
     steps = -(-_length(axis) // step)
-    block = -(-steps // max(1, min(parts, steps)))
+    many = max(1, min(parts, steps))
+    block = -(-steps // many) if step == 1 else round(steps / many)
     return -(-steps // block)
 
 

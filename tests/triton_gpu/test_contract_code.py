@@ -14,7 +14,8 @@ from graphc import dtypes
 from graphc.backends.triton_gpu.grain import GRAIN
 from graphc.backends.triton_gpu.launch import Launch
 from graphc.backends.triton_gpu.objects.compile import listing, listings, resources
-from graphc.backends.triton_gpu.source.contract import emit_contraction
+from graphc.backends.triton_gpu.source.contract import candidates, emit_contraction
+from graphc.backends.triton_gpu.source.contract_tile import ProductTile
 from graphc.ir import dim
 from graphc.kernels.kernel import Kernel
 from graphc.kernels.parallel import split_for_parallelism
@@ -66,7 +67,12 @@ COPIES = re.compile(r"cp\.async\.\w+\.shared\S* +\[[^]]*\], *\[[^]]*\], *(0x\w+|
 
 def launch_of(name: str) -> Launch:
     with settings(matmul_precision="tf32" if name == "tf32" else "float32"):
-        made = emit_contraction(KERNELS[name]())
+        return emitted(KERNELS[name]())
+
+
+def emitted(kernel: Kernel, tile: ProductTile | None = None) -> Launch:
+    """The launch of the products."""
+    made = emit_contraction(kernel, tile=tile)
     assert made
     return made.launches[0]
 
@@ -102,6 +108,34 @@ def test_float64_is_multiplied_by_tensor_cores(cc):
     assert "mma.sync.aligned" in text
     assert "f64.f64.f64.f64" in text
     assert "fma.rn.f64" not in text
+
+
+COPIED = ("product", "transposed", "forward", "sums", "weight gradient", "input gradient")
+
+
+def test_descriptors():
+    """Nothing but copies of tiles, into products that read them where they are; few registers."""
+    launches = {}
+    for name in COPIED:
+        kernel = KERNELS[name]()
+        made = (emitted(kernel, t) for t in candidates(kernel, with_maps=True))
+        launches[name] = max(made, key=lambda launch: len(launch.maps))
+        assert len(launches[name].maps) == 2, name
+    texts = listings(list(launches.values()), 90)
+    for used, text in zip(resources(list(launches.values()), 90), texts, strict=True):
+        name = used.function_name
+        assert used.spills == 0, name
+        assert used.shared <= CHIPS[90], name
+        assert "cp.async.bulk.tensor" in text, name
+        assert "wgmma.mma_async" in text, name
+        assert not COPIES.findall(text), name
+
+
+def test_chips_without_descriptors_are_not_given_any():
+    kernel = KERNELS["product"]()
+    tile = next(t for t in candidates(kernel, with_maps=True) if t.maps)
+    with pytest.raises(AssertionError, match="no descriptors"):
+        listing(emitted(kernel, tile), 80)
 
 
 @pytest.mark.parametrize("name", ["product", "forward"])

@@ -44,10 +44,11 @@ CUTS = [  # a kernel, and into how many parts a GPU cuts it
     (summed("", n=3_000_000),                                  {264}),
     (summed("n", n=1000, c=1_000),                             set()),  # rows enough
     (summed("c", n=100, c=64),                                 set()),  # soon done
-    (matmul(64, 64, 100_000, "tn", F64),                       {174}),  # 576 products for each
-    (matmul(1024, 1024, 4096, "tn", F64),                      {3}),
+    (matmul(64, 64, 100_000, "tn", F64),                       {196}),  # 512 products for each
+    (matmul(1024, 1024, 4096, "tn", F64),                      {4}),
     (matmul(4096, 4096, 4096, "nn", F64),                      set()),
     (Conv(64, (28, 28), 64, 64, (3, 3), pad=1).weight_gradient(), {64}),
+    (Conv(64, (14, 14), 256, 256, (3, 3), pad=1).weight_gradient(), {4}),  # of 16 images
     (Conv(B, (28, 28), 512, 512, (3, 3), pad=1).weight_gradient(), set()),
 ]
 # fmt: on
@@ -71,27 +72,34 @@ def test_parts_mean_the_whole(whole, parts):
     small = replace(GRAIN, parts=7, small_work=1, small_products=1, least_sum=1, step=1)
     kernels = split_for_parallelism(whole, small)
     assert parts_of(kernels) == {parts}
-    same(whole, kernels)
+    same(whole, kernels, {})
 
 
-@pytest.mark.parametrize(
-    ("length", "step", "parts", "block"), [(501, 64, 4, 128), (513, 64, 5, 128), (B, 16, 6, 16)]
-)
-def test_parts_of_products_are_whole_blocks(length, step, parts, block):
-    whole = matmul(3, 4, length, "tn", F64)
+# fmt: off
+STEPS = [  # a sum, the products of which a part is a multiple; parts, and points of one
+    (matmul(3, 4, 501, "tn", F64), 64, 8, 64),
+    (matmul(3, 4, 897, "tn", F64), 64, 8, 128),
+    (matmul(3, 4, 100, "tn", F64), 64, 7, 16),   # there are too few for more
+    (matmul(3, 4, B, "tn", F64), 16, 8, 16),
+    (Conv(28, (6, 12), 2, 3, (3, 3), pad=1, dtype=F64).weight_gradient(), 16, 7, 4),  # 4 of 6 * 12
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("whole", "step", "parts", "points"), STEPS, ids=range(len(STEPS)))
+def test_parts_of_products_are_whole_blocks(whole, step, parts, points):
     grain = replace(GRAIN, parts=7, small_products=1, least_sum=1, step=step)
     kernels = split_for_parallelism(whole, grain)
-    assert parts_of(kernels) == {parts}
     (part,) = (a.part for a in kernels[0].axes if a.part)
-    assert dim.divisor(part.block) == block
-    same(whole, kernels, {"batch": 150} if length is B else {})
+    assert (parts_of(kernels), dim.divisor(part.block)) == ({parts}, points)
+    same(whole, kernels, {"batch": 150})
 
 
-def same(whole: Kernel, kernels, sizes=None) -> None:
+def same(whole: Kernel, kernels: tuple[Kernel, ...], sizes: dict[str, int]) -> None:
     """The parts compute what the whole does."""
-    sizes = sizes or {}
     start = arrays_of([whole, *kernels], sizes)
-    want, got = (run_oracle(list(k), start, sizes)["y"] for k in ([whole], kernels))
+    (result,) = (s.buffer.name for s in whole.stores)
+    want, got = (run_oracle(list(k), start, sizes)[result] for k in ([whole], kernels))
     np.testing.assert_allclose(got, want, rtol=1e-12)
 
 

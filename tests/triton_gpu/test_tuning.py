@@ -94,3 +94,21 @@ def test_descriptors_are_tried_where_there_are_any(kernel, has_maps):
     found = Tuner(device).tile(kernel)
     assert found is not None
     assert found.maps == has_maps
+
+
+@pytest.mark.usefixtures("cache")
+def test_all_tiles_are_compiled_together_but_those_that_are_remembered(kernel):
+    device = Stopwatch(lambda _: 1.0, has_maps=True)
+    batches = []
+    device.prepare = lambda launches: (
+        batches.append(launches) or [lambda *_: None for _ in launches]
+    )
+    other = canonical(matmul(256, 256, 512, "nn", dtypes.float32)).kernel
+    tuner = Tuner(device)
+    tuner.compile([kernel, other])
+    (first,) = batches
+    assert len(first) == len(candidates(kernel, True)) + len(candidates(other, True))
+    tuner.tile(kernel)
+    batches.clear()
+    tuner.compile([kernel, other])
+    assert [len(b) for b in batches] == [len(candidates(other, True))]

@@ -28,7 +28,7 @@ class Task(TypedDict):
 
 def task_of(launch: Launch, chip: Chip) -> Task:
     """The task of compiling a launch for a chip. Its source is kept as a file, to be looked at."""
-    assert chip.has_maps or not launch.maps, "only chips from sm_90 on have descriptors"
+    assert chip.has_maps or not launch.maps, f"{chip} has no descriptors"
     blocks = {found.pointer: list(found.block) for found in launch.maps}
     pointers = [
         f"tensordesc<{type_name(dtype)}{blocks[name]}>"

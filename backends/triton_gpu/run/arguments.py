@@ -102,9 +102,10 @@ class Tiles:
         self._known: dict[tuple[int, tuple[int, ...]], list[bytes | int]] = {}
 
     def at(self, address: int, sizes: Sequence[int]) -> list[bytes | int]:
-        """The map, the shape and the strides of the array there."""
+        """The map, the shape and the strides of the array there. Of an array without elements, of
+        which nothing is read, the driver makes no map: it is taken for one with some."""
         known = dict(zip(self._names, sizes))
-        shape = tuple(evaluate(size, known) for size in self._given.shape)
+        shape = tuple(max(1, evaluate(size, known)) for size in self._given.shape)
         key = address, shape
         if key not in self._known:
             if len(self._known) >= MOST_MAPS:

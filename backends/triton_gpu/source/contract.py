@@ -9,11 +9,12 @@ epilogue:  every value of the tile, stored; reductions over M as partial rows, w
 from __future__ import annotations
 
 from dataclasses import replace
+from math import gcd
 
 from graphc import dtypes, knobs
 from graphc.backends.triton_gpu.launch import Emitted, Launch
 from graphc.dtypes import DType
-from graphc.ir.dim import Size, ceil_div, product
+from graphc.ir.dim import Size, ceil_div, divisor, product
 from graphc.kernels.kernel import Axis, Kernel
 from graphc.kernels.levels import roots_of_store
 from graphc.kernels.merge import merge_axes
@@ -24,7 +25,7 @@ from graphc.kernels.walk import size_names
 
 from .body import Body
 from .contract_columns import Columns
-from .contract_maps import matrices
+from .contract_maps import layout_of
 from .contract_numbers import dtype_of
 from .contract_sum import Products
 from .contract_tile import LEAST, Kind, ProductTile, extent, tiles_of
@@ -35,8 +36,8 @@ from .writer import Writer, file_of, size_text
 
 GROUP = 8
 """Blocks of rows whose programs follow each other, so that they find columns in the L2 cache."""
-MAPPED = 3
-"""Tiles of the short list that are also tried with descriptors."""
+MAPPED = 4
+"""Tiles that are also tried with descriptors."""
 LEAST_WORK = 256
 """Results, and products of one, of a contraction that has a single row or column."""
 
@@ -63,8 +64,21 @@ def candidates(kernel: Kernel, with_maps: bool = False) -> list[ProductTile]:
         return []
     c, numbers = found
     tiles = tiles_of(c, _kind(numbers))
-    mapped = [replace(t, maps=True) for t in tiles[:MAPPED] if with_maps]
-    return tiles + [t for t in mapped if matrices(c, t, numbers)]
+    if not with_maps:
+        return tiles
+    copied = tiles_of(c, _kind(numbers), copied=True)[:MAPPED]
+    return tiles + [t for t in (with_maps_of(c, tile, numbers) for tile in copied) if t]
+
+
+def with_maps_of(c: Contraction, tile: ProductTile, numbers: DType) -> ProductTile | None:
+    """The tile with descriptors for most operands, if for any: perhaps with a smaller depth, so
+    that blocks of K do not end amid an axis."""
+    last = c.kernel.axis(c.k[-1]).size
+    whole = gcd(divisor(last), tile.depth)
+    depths = (tile.depth, whole) if LEAST <= whole < tile.depth else (tile.depth,)
+    made = [replace(tile, maps=True, depth=depth) for depth in depths]
+    best = max(made, key=lambda t: len(layout_of(c, t, numbers).tiles))
+    return best if layout_of(c, best, numbers).tiles else None
 
 
 def _roles(kernel: Kernel) -> tuple[Contraction, DType] | None:
@@ -97,6 +111,7 @@ class _Maker:
         self.c, self.tile, self.numbers, self.wide = c, tile, numbers, wide
         self.out = Writer(wide)
         self.body = Body(self.out, c.kernel)
+        self.layout = layout_of(c, tile, numbers)
         self.starts: dict[str, str] = {}
         self.rows, self.columns, self.batches = (
             product(a.size for a in self.axes(names)) for names in (c.m, c.n, c.batch)
@@ -109,6 +124,8 @@ class _Maker:
     @property
     def row_blocks(self) -> Size:
         """Tiles along M."""
+        if self.layout.rows:
+            return self.layout.rows.blocks
         return ceil_div(self.rows, self.tile.rows)
 
     @property
@@ -122,7 +139,9 @@ class _Maker:
         self._constants()
         row_block = self._bind_program()
         how = "tf32" if _kind(self.numbers) == "tf32" else "ieee"
-        products = Products(self.body, self.c, self.tile, self.numbers, how, self.starts)
+        products = Products(
+            self.body, self.c, self.tile, self.numbers, how, self.layout, self.starts
+        )
         totals = products.emit()
         self.body.memo |= dict(zip(self.c.sums, totals, strict=True))
         self._epilogue(columns, row_block)
@@ -188,6 +207,9 @@ class _Maker:
             return {}
         width, hint = (("ROWS", "row"), ("COLUMNS", "column"))[side]
         vector = vector_text(width, side, self.out)
+        if side == 0 and self.layout.rows:
+            self.starts |= self.layout.rows.begins(self.out, block)
+            return self.layout.rows.bounds(self.out, self.starts, vector, side)
         start = "0" if block == "0" else f"{block} * {width}"
         number = self.out.let(vector if block == "0" else f"{start} + {vector}", hint)
         self.starts[names[-1]] = start

@@ -9,6 +9,7 @@ the turn (the taps of a convolution), and of a vector along K.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from graphc import dtypes
 from graphc.backends.triton_gpu.launch import TensorMap
@@ -20,7 +21,8 @@ from graphc.kernels.walk import walk
 
 from . import cells
 from .body import Body
-from .contract_maps import Matrix, matrices, place_text
+from .boxes import Box
+from .contract_maps import Layout, Tiles, begin_text
 from .contract_tile import ProductTile
 from .contract_turns import turns_of
 from .coordinates import decoded, vector_text
@@ -33,6 +35,8 @@ PRECISION = {
     dtypes.float64: ", out_dtype=tl.float64",
 }
 """What `tl.dot` must be told beside the operands."""
+LEAST_FIRST = 64
+"""Rows of the first operand of the products that read shared memory."""
 
 
 class Products:
@@ -40,20 +44,24 @@ class Products:
 
     def __init__(
         self, body: Body, c: Contraction, tile: ProductTile, numbers: DType, how: str,
-        starts: Mapping[str, str],
+        layout: Layout, starts: Mapping[str, str],
     ) -> None:  # fmt: skip
         self.body, self.out, self.c = body, body.out, c
         self.numbers, self.how = numbers, how
         self.turns = turns_of(c, tile.depth)
         self.count: str | None = None
+        self.layout, self.copied = layout, layout.tiles
         self.starts = dict(starts)
-        """The first row and the first column of the tile, and the first of a block of K."""
-        self.matrices = matrices(c, tile, numbers)
+        """Where the tile begins along its axes, and a block of K along those of K."""
+        boxes = [e in self.copied and self.copied[e].is_box for e in (c.a, *c.b)]
+        self.turned = boxes[0] and not any(boxes[1:]) and tile.columns >= LEAST_FIRST
+        """Whether the tile is multiplied as (b' a')': a box is multiplied where it lies in shared
+        memory if it comes second, and goes through registers if it comes first."""
 
     @property
     def maps(self) -> tuple[TensorMap, ...]:
         """The descriptors that operands come by."""
-        return tuple(dict.fromkeys(found.map for found in self.matrices.values()))
+        return tuple(dict.fromkeys(found.map for found in self.copied.values()))
 
     def emit(self) -> list[str]:
         """The names of the sums, after the loop."""
@@ -64,12 +72,13 @@ class Products:
                 self.body.value(e)
         self._shorten()
         kinds = (cells.type_text(e.dtype) for e in self.c.sums)
-        totals = [self.out.let(f"tl.zeros([ROWS, COLUMNS], {kind})", "total") for kind in kinds]
-        known = self.body.memo.keys() | self.matrices.keys()
+        shape = "[COLUMNS, ROWS]" if self.turned else "[ROWS, COLUMNS]"
+        totals = [self.out.let(f"tl.zeros({shape}, {kind})", "total") for kind in kinds]
+        known = self.body.memo.keys() | self.copied.keys()
         self.body.prepare([e for e in below if isinstance(e, Load) and e not in known])
         self._loop(lambda start: self._turn(start, totals))
         self.body.forget()
-        return totals
+        return [self.out.let(f"{t}.T", "total") for t in totals] if self.turned else totals
 
     def _shorten(self) -> None:
         short = self.turns.short
@@ -84,6 +93,9 @@ class Products:
 
     def _loop(self, inside: Callable[[str], None]) -> None:
         turns, out = self.turns, self.out
+        if self.layout.depth:
+            self._loop_of_boxes(self.layout.depth, inside)
+            return
         if not turns.outer:
             start = out.name("start")
             with out.block(f"for {start} in range(0, {self._number(turns.inner)}, DEPTH)"):
@@ -106,6 +118,19 @@ class Products:
                     self.body.scope[name] = self._bound(name, text, None)
                 inside(start)
 
+    def _loop_of_boxes(self, box: Box, inside: Callable[[str], None]) -> None:
+        """Turns over boxes of all axes of K, of which only the first may be short."""
+        out, (_, *rest) = self.out, box.counted()
+        many = size_text(box.blocks)
+        if self.count is not None:
+            blocks = f"(({self.count} + {box.points[0] - 1}) // {box.points[0]})"
+            many = " * ".join([blocks, *(size_text(a.size) for a in rest if a.size != 1)])
+        turn = out.name("turn")
+        with out.block(f"for {turn} in range({many})"):
+            here = out.let(f"tl.cast({turn}, {out.integer})", "turn")
+            self.starts |= box.begins(out, here)
+            inside("0")
+
     def _number(self, axes: Sequence[Axis]) -> str:
         """The points of axes that exist."""
         if self.count is None or self.turns.short not in axes:
@@ -126,34 +151,52 @@ class Products:
         others = self._operands(self.c.b, start, 0)
         precision = PRECISION.get(self.numbers, "").format(self.how)
         for total, b in zip(totals, others, strict=True):
-            self.out.line(f"{total} = tl.dot({a}, {b}, {total}{precision})")
+            pair = f"{b}, {a}" if self.turned else f"{a}, {b}"
+            self.out.line(f"{total} = tl.dot({pair}, {total}{precision})")
 
     def _operands(self, wanted: Sequence[Expr], start: str, side: Side) -> list[str]:
-        """Blocks of operands whose K runs along a side."""
-        self.starts[self.turns.inner[-1].name] = start
-        if all(e in self.matrices for e in wanted):
-            return [self._tile(self.matrices[e], side) for e in wanted]
-        vector = vector_text("DEPTH", side, self.out)
-        number = self.out.let(vector if start == "0" else f"{start} + {vector}", "k")
-        length = self._number(self.turns.inner)
-        conditions = [] if self.turns.is_exact else [f"{number} < {length}"]
-        found = decoded(self.out, number, self.turns.inner)
+        """Blocks of operands whose K runs along a side, as the product wants them."""
+        if self.layout.depth is None:
+            self.starts[self.turns.inner[-1].name] = start
+        if all(e in self.copied for e in wanted):
+            return [self._copy(self.copied[e], side) for e in wanted]
         with self.body.within({}):
-            for name, text in found.items():
-                self.body.scope[name] = self._bound(name, text, side, *conditions)
+            self.body.scope |= self._depth(start, side)
             return [
-                self._tile(self.matrices[e], side) if e in self.matrices else self._block(e, side)
+                self._copy(self.copied[e], side)
+                if e in self.copied
+                else self._block(e, side) + (".T" if self.turned else "")
                 for e in wanted
             ]
 
-    def _tile(self, found: Matrix, side: Side) -> str:
-        """An operand that comes as a tile of a matrix."""
+    def _depth(self, start: str, side: Side) -> dict[str, Bound]:
+        """The coordinates of the inner axes of K along a side."""
+        vector = vector_text("DEPTH", side, self.out)
+        box, axes = self.layout.depth, self.turns.inner
+        if box is not None:
+            found = box.bounds(self.out, self.starts, vector, side)
+            first = found[axes[0].name]
+            short = first.mask and f"{first.text} < {self.count}" if self.count else first.mask
+            found[axes[0].name] = replace(first, mask=short)
+            return found
+        number = self.out.let(vector if start == "0" else f"{start} + {vector}", "k")
+        conditions = [] if self.turns.is_exact else [f"{number} < {self._number(axes)}"]
+        found = decoded(self.out, number, axes)
+        return {n: self._bound(n, text, side, *conditions) for n, text in found.items()}
+
+    def _copy(self, found: Tiles, side: Side) -> str:
+        """An operand that comes as a tile."""
         texts = {n: bound.text for n, bound in self.body.scope.items()} | self.starts
         wide = self.out.integer == "tl.int64"
-        row, column = (place_text(i, texts, wide) for i in (found.row, found.column))
-        text = f"{pointer(found.map.pointer)}.load([{row}, {column}])"
-        turned = found.depth_first == (side == 1)
-        return self.out.let(f"{text}.T" if turned else text, f"{found.map.pointer}_block")
+        begin = ", ".join(begin_text(sum_, texts, wide) for sum_ in found.begins)
+        text = f"{pointer(found.map.pointer)}.load([{begin}])"
+        if found.is_box:
+            other = ("COLUMNS", "ROWS")[side]
+            shape = f"DEPTH, {other}" if found.depth_first else f"{other}, DEPTH"
+            text = f"{text}.reshape([{shape}])"
+        depth_first = (side == 0) != self.turned
+        text = text if found.depth_first == depth_first else f"{text}.T"
+        return self.out.let(text, f"{found.map.pointer}_block")
 
     def _block(self, e: Expr, side: Side) -> str:
         """One operand, zero where K does not exist, in the dtype of the products."""

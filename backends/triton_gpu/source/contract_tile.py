@@ -64,7 +64,7 @@ TILES: dict[Kind, tuple[ProductTile, ...]] = {
         (128,  16, 16, 4, 3), (64,  16, 32, 4, 3), (16, 128, 16, 4, 3), ( 16, 64, 32, 4, 3),
         ( 16,  32, 32, 2, 3), (32,  16, 32, 2, 3), ( 16, 16, 32, 1, 3))),
     "float64": tuple(ProductTile(*t) for t in (
-        (128,  64, 16, 8, 3), (64, 128, 16, 8, 3), ( 64, 64, 16, 4, 3), ( 64, 32, 16, 4, 4),
+        (128,  64, 16, 8, 2), (64, 128, 16, 8, 2), ( 64, 64, 16, 4, 3), ( 64, 32, 16, 4, 4),
         ( 32,  64, 16, 4, 4), (32,  32, 16, 4, 4), ( 64, 16, 16, 4, 4), ( 16, 64, 16, 4, 4),
         ( 32,  16, 16, 2, 4), (16,  32, 16, 2, 4), ( 16, 16, 16, 1, 4))),
 }
@@ -82,11 +82,12 @@ ADDRESSES_OF_THREAD = 32
 ITEMSIZE: dict[Kind, int] = {"half": 2, "tf32": 4, "float32": 4, "float64": 8}
 
 
-def tiles_of(c: Contraction, kind: Kind) -> list[ProductTile]:
-    """The tiles that suit a contraction, the best first."""
+def tiles_of(c: Contraction, kind: Kind, copied: bool = False) -> list[ProductTile]:
+    """The tiles that suit a contraction, the best first. Operands that are `copied` by descriptors
+    need no registers for addresses."""
     rows, columns, depth = (extent(c, axes) for axes in (c.m, c.n, c.k))
     widths = operand_width(c, c.a, ITEMSIZE[kind]), operand_width(c, c.b[0], ITEMSIZE[kind])
-    found = [_shallow(t, depth, widths) for t in TILES[kind] if _fits(t, c, kind)]
+    found = [_shallow(t, depth, widths) for t in TILES[kind] if _fits(t, c, kind, copied)]
     found = [t for t in found if not _is_wasteful(t, rows, columns)]
     return sorted(found, key=lambda t: _cost(t, c, kind))[:SHORT_LIST]
 
@@ -100,13 +101,14 @@ def _known(size: dim.Size) -> int:
     return dim.evaluate(size, dict.fromkeys(dim.names_of(size), UNKNOWN))
 
 
-def _fits(t: ProductTile, c: Contraction, kind: Kind) -> bool:
+def _fits(t: ProductTile, c: Contraction, kind: Kind, copied: bool) -> bool:
     """Whether the operands fit into shared memory, and the results into registers."""
     sums = len(c.sums)
     elements = (t.rows + sums * t.columns) * t.depth * t.stages
     results = t.rows * t.columns * sums // (t.warps * WARP)
     most = RESULTS_OF_THREAD[kind]
-    if c.columns or len(c.m) > 1 or len(c.n) > 1 or any(map(windowed, (c.a, *c.b))):
+    plain = copied or (not any(map(windowed, (c.a, *c.b))) and len(c.m) == len(c.n) == 1)
+    if c.columns or not plain:
         most = min(most, MOST_RESULTS)
     return elements * ITEMSIZE[kind] <= SHARED_BYTES and results <= most
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from contraction_forms import Conv
 
+from graphc import dtypes
 from graphc.backends.triton_gpu.run.arguments import Arguments, Tiles
+from graphc.backends.triton_gpu.source.contract import emit_contraction
+from graphc.backends.triton_gpu.source.contract_tile import ProductTile
 from graphc.errors import DeviceError
+from graphc.ir.dim import named
 from triton_gpu import sources
 from triton_gpu.fake import driver
 
@@ -64,3 +69,25 @@ def test_a_map_is_encoded_once(gpu, binary, array, monkeypatch):
     for m in (64, 64, 128, 64):
         arguments.pack(places, (m,), 0)
     assert len(made) == 3 + 2, "b has the same shape for every m"
+
+
+def test_boxes_of_a_convolution(gpu, array):
+    """Five dimensions, of which the first is as long as a size of the launch says, or empty."""
+    conv = Conv(named("n"), (8, 12), 64, 64, (3, 3), pad=1, stride=2, dtype=dtypes.bfloat16)
+    tile = ProductTile(128, 64, 64, 4, 3, maps=True)
+    made = emit_contraction(conv.forward(), tile=tile)
+    assert made
+    (launch,) = made.launches
+    assert [len(m.shape) for m in launch.maps] == [5, 2]
+    (go,) = gpu.prepare([launch])
+    shapes = {"x": (4, 8, 12, 64), "w": (9, 64, 64), "y": (4, 4, 6, 64)}
+    memory = {name: array(np.zeros(shape, "u2")) for name, shape in shapes.items()}
+    places = [memory[name].address for name, _ in launch.pointers]
+    before = driver.count("launches")
+    for n in (4, 0, 1):
+        go((max(1, n), 1, 1), places, (n,))
+    assert driver.count("launches") == before + 3
+    go((1, 1, 1), places, (5,))
+    (found,) = driver.complaints()
+    driver.forget()
+    assert "go past the end" in found
