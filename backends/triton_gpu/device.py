@@ -29,6 +29,8 @@ class Device(Protocol):
     name: str
     place: tuple[int, int]
     """The kind of the device in DLPack's words, and which one of them."""
+    processors: int
+    """Programs of full size that run at once."""
     has_maps: bool
     """Whether functions may get descriptors of tiles."""
     stream: int | None

@@ -64,7 +64,8 @@ class Tuner:
             self.device.prepare([launch for e in made if e for launch in e.launches])
 
     def _tiles(self, kernel: Kernel) -> list[ProductTile]:
-        found = candidates(kernel, self.device.has_maps)
+        processors = self.device.processors if self.device.has_maps else 0
+        found = candidates(kernel, processors)
         return found if len(found) > 1 else []
 
     def _key(self, kernel: Kernel) -> str:

@@ -22,6 +22,8 @@ from .walk import expressions_of
 
 UNKNOWN = 256
 """What a size that is not known counts for when work is compared."""
+LONGER = 8
+"""How many times as long parts must be where they allow larger tiles, but are not needed."""
 LONG_PART = 1 << 22
 """Turns of the loops of one part from which on there are more parts, so that calls can rest."""
 
@@ -133,7 +135,9 @@ def _cut_of_sum(c: Contraction, grain: Grain) -> Cut:
     if grain.long_sum is not None:
         useful = min(products // grain.long_sum, grain.most_partials // max(1, results))
         needed = max(needed, useful)
-    parts = min(grain.parts, products // grain.least_sum, needed)
+    # With about half as many pieces there is work for all: then few parts must be long ones.
+    least = grain.least_sum * (LONGER if grain.is_even and pieces > 0.45 * grain.parts else 1)
+    parts = min(grain.parts, products // least, needed)
     if parts < 2:
         return UNCUT
     axes = [kernel.axis(n) for n in c.k if not _is_cut(kernel, kernel.axis(n))]

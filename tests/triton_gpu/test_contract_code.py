@@ -113,12 +113,14 @@ def test_float64_is_multiplied_by_tensor_cores(cc):
 COPIED = ("product", "transposed", "forward", "sums", "weight gradient", "input gradient")
 
 
-def test_descriptors():
-    """Nothing but copies of tiles, into products that read them where they are; few registers."""
+@pytest.mark.parametrize("programs", [0, 132])
+def test_descriptors(programs):
+    """Nothing but copies of tiles, into products that read them where they are; no spills."""
     launches = {}
-    for name in COPIED:
+    for name in ("product", "sums") if programs else COPIED:
         kernel = KERNELS[name]()
-        made = (emitted(kernel, t) for t in candidates(kernel, with_maps=True))
+        tiles = [t for t in candidates(kernel, processors=132) if t.maps]
+        made = [emitted(kernel, t) for t in tiles if t.programs == programs]
         launches[name] = max(made, key=lambda launch: len(launch.maps))
         assert len(launches[name].maps) == 2, name
     texts = listings(list(launches.values()), 90)
@@ -133,7 +135,7 @@ def test_descriptors():
 
 def test_chips_without_descriptors_are_not_given_any():
     kernel = KERNELS["product"]()
-    tile = next(t for t in candidates(kernel, with_maps=True) if t.maps)
+    tile = next(t for t in candidates(kernel, processors=132) if t.maps)
     with pytest.raises(AssertionError, match="no descriptors"):
         listing(emitted(kernel, tile), 80)
 
@@ -142,3 +144,11 @@ def test_chips_without_descriptors_are_not_given_any():
 def test_source(name):
     """Text of a plain product, and of a convolution with everything on."""
     assert launch_of(name).source == (GOLDEN / f"contract_{name}.txt").read_text(encoding="utf-8")
+
+
+def test_source_with_descriptors():
+    """Boxes of every second pixel, in programs that last."""
+    kernel = replace(IMAGES, stride=2).forward("bias relu")
+    tile = ProductTile(128, 64, 64, 4, 3, maps=True, programs=132)
+    wanted = (GOLDEN / "contract_copied.txt").read_text(encoding="utf-8")
+    assert emitted(kernel, tile).source == wanted

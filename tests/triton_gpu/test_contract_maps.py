@@ -89,6 +89,18 @@ def test_convolutions_of_single_points(form, batch):
         near(kernels, made(F64), launches, {"batch": n})
 
 
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("programs", [1, 3, 100])
+def test_programs_that_do_several_tiles(programs, wide):
+    def form(d):
+        return matmul(B, 160, 48, "nn", d, BF16 if d is F32 else None, epilogue="bias sums")
+
+    made = emitted(form(F32), replace(TILE, programs=programs), wide)
+    assert made.launches[0].grid == (programs, 1, 1)
+    for batch in (0, 70):
+        near([form(F32)], [form(F64)], [made], {"batch": batch})
+
+
 def test_rows_that_are_no_multiple_of_16_bytes():
     assert mapped(emitted(matmul(40, 36, 48, "nn", F32, BF16), TILE)) == {"a"}
     assert mapped(emitted(matmul(40, 36, 48, "nn", F32), TILE)) == {"a", "b"}
@@ -108,10 +120,15 @@ def test_what_is_read_in_two_ways_stays_a_pointer():
 
 
 def test_candidates():
-    product = matmul(4096, 4096, 4096, "nn", F32, BF16)
-    plain, both = candidates(product), candidates(product, with_maps=True)
+    product = matmul(4096, 4096, 4096, "nn", F32, BF16)  # whose results are float32
+    plain, both = candidates(product), candidates(product, processors=132)
     assert both[: len(plain)] == plain
-    assert [replace(t, maps=False) for t in both[len(plain) :]] == plain[:4]
+    more = both[len(plain) :]
+    assert [replace(t, maps=False) for t in more[:4]] == plain[:4]
+    assert more[4:] == [replace(t, programs=132) for t in more[2:4]], "that leave room for results"
+    small = candidates(matmul(512, 512, 512, "nn", F32, BF16), processors=132)
+    assert any(t.maps for t in small)
+    assert not any(t.programs for t in small)
     odd = matmul(37, 37, 37, "nn", F32, BF16)
-    assert candidates(odd, with_maps=True) == candidates(odd)
+    assert candidates(odd, processors=132) == candidates(odd)
     assert emit_contraction(odd, tile=TILE).launches[0].maps == ()

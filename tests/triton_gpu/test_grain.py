@@ -45,7 +45,9 @@ CUTS = [  # a kernel, and into how many parts a GPU cuts it
     (summed("n", n=1000, c=1_000),                             set()),  # rows enough
     (summed("c", n=100, c=64),                                 set()),  # soon done
     (matmul(64, 64, 100_000, "tn", F64),                       {196}),  # 512 products for each
-    (matmul(1024, 1024, 4096, "tn", F64),                      {4}),
+    (matmul(1024, 512, 4096, "tn", F64),                       {5}),
+    (matmul(1024, 1024, 4096, "tn", F64),                      set()),  # tiles enough
+    (matmul(1024, 1024, 32768, "tn", F64),                     {3}),    # they may be larger
     (matmul(4096, 4096, 4096, "nn", F64),                      set()),
     (Conv(64, (28, 28), 64, 64, (3, 3), pad=1).weight_gradient(), {64}),
     (Conv(64, (14, 14), 256, 256, (3, 3), pad=1).weight_gradient(), {4}),  # of 16 images

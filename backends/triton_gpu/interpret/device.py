@@ -43,7 +43,7 @@ class InterpretDevice:
     name = "Triton's interpreter"
     place: tuple[int, int] = (CPU, 0)
     stream: int | None = None
-    has_maps = True
+    processors, has_maps = 1, True
 
     def allocate(self, nbytes: int) -> HostMemory:
         """New memory, all zeros."""

@@ -8,7 +8,10 @@ epilogue:  every value of the tile, stored; reductions over M as partial rows, w
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from math import gcd
 
 from graphc import dtypes, knobs
@@ -28,7 +31,7 @@ from .contract_columns import Columns
 from .contract_maps import layout_of
 from .contract_numbers import dtype_of
 from .contract_sum import Products
-from .contract_tile import LEAST, Kind, ProductTile, extent, tiles_of
+from .contract_tile import LEAST, Kind, ProductTile, extent, may_last, tiles_in, tiles_of
 from .contract_vector import of_matrices
 from .coordinates import decoded, vector_text
 from .shape import Bound, Side
@@ -38,6 +41,8 @@ GROUP = 8
 """Blocks of rows whose programs follow each other, so that they find columns in the L2 cache."""
 MAPPED = 4
 """Tiles that are also tried with descriptors."""
+LASTING = 2
+"""Of these, how many are also tried with programs that last."""
 LEAST_WORK = 256
 """Results, and products of one, of a contraction that has a single row or column."""
 
@@ -54,20 +59,26 @@ def emit_contraction(
     return _Maker(c, chosen, numbers, wide).emitted()
 
 
-def candidates(kernel: Kernel, with_maps: bool = False) -> list[ProductTile]:
+def candidates(kernel: Kernel, processors: int = 0) -> list[ProductTile]:
     """The tiles that suit a kernel, the best first; none if it is no contraction.
 
-    Where descriptors are possible, the first of them also `with_maps`.
+    On a chip of so many `processors` that knows descriptors (0: one that does not), the first of
+    them also with descriptors, and then also with programs that do one tile after the other.
     """
     found = _roles(kernel)
     if not found:
         return []
     c, numbers = found
     tiles = tiles_of(c, _kind(numbers))
-    if not with_maps:
+    if not processors:
         return tiles
-    copied = tiles_of(c, _kind(numbers), copied=True)[:MAPPED]
-    return tiles + [t for t in (with_maps_of(c, tile, numbers) for tile in copied) if t]
+    copied = [
+        t
+        for tile in tiles_of(c, _kind(numbers), copied=True)[:MAPPED]
+        if (t := with_maps_of(c, tile, numbers))
+    ]
+    many = (t for t in copied if tiles_in(c, t) > processors and may_last(t, c, _kind(numbers)))
+    return [*tiles, *copied, *(replace(t, programs=processors) for t in islice(many, LASTING))]
 
 
 def with_maps_of(c: Contraction, tile: ProductTile, numbers: DType) -> ProductTile | None:
@@ -136,21 +147,23 @@ class _Maker:
     def emitted(self) -> Emitted:
         """All launches, and the scratch between them."""
         kernel, columns = self.c.kernel, Columns(self.c, self.row_blocks)
+        count = self.row_blocks * self.column_blocks * self.batches
         self._constants()
-        row_block = self._bind_program()
-        how = "tf32" if _kind(self.numbers) == "tf32" else "ieee"
-        products = Products(
-            self.body, self.c, self.tile, self.numbers, how, self.layout, self.starts
-        )
-        totals = products.emit()
-        self.body.memo |= dict(zip(self.c.sums, totals, strict=True))
-        self._epilogue(columns, row_block)
+        with self._each_tile(count) as number:
+            row_block = self._bind_tile(number)
+            how = "tf32" if _kind(self.numbers) == "tf32" else "ieee"
+            products = Products(
+                self.body, self.c, self.tile, self.numbers, how, self.layout, self.starts
+            )
+            totals = products.emit()
+            self.body.memo |= dict(zip(self.c.sums, totals, strict=True))
+            self._epilogue(columns, row_block)
         buffers = columns.buffers_of_tiles()
         pointers = tuple((b.name, b.dtype) for b in buffers)
         sizes = size_names(kernel)
         text = file_of(kernel.name, self.out, pointers, sizes, show(kernel))
-        grid = (self.row_blocks * self.column_blocks * self.batches, 1, 1)
         tile = self.tile
+        grid = (tile.programs or count, 1, 1)
         launch = Launch(
             kernel.name, text, pointers, sizes, grid, tile.warps, tile.stages, wide=self.wide,
             maps=products.maps,
@@ -166,10 +179,22 @@ class _Maker:
 
     # ------------------------------------------------------------------ coordinates
 
-    def _bind_program(self) -> str:
-        """Bind rows, columns and batches of this program; answers the number of its rows' block."""
+    @contextmanager
+    def _each_tile(self, count: Size) -> Iterator[str]:
+        """The number of this program's tile; the lines inside are for all tiles of a program that
+        has several. Then the copies for one tile begin while the one before is stored."""
+        out, first, programs = self.out, self.out.program(), self.tile.programs
+        if not programs:
+            yield first
+            return
+        here = out.name("tile")
+        every = f"tl.range({first}, {size_text(count)}, {programs}, flatten=True)"
+        with out.block(f"for {here} in {every}"):
+            yield out.let(f"tl.cast({here}, {out.integer})", "tile")
+
+    def _bind_tile(self, number: str) -> str:
+        """Bind rows, columns and batches of a tile; answers the number of its rows' block."""
         out, tiles = self.out, self.row_blocks * self.column_blocks
-        number = out.program()
         found: dict[str, Bound] = {}
         if self.c.batch:
             batch = number if tiles == 1 else out.let(f"{number} // {size_text(tiles)}", "batch")

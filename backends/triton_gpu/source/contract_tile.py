@@ -26,6 +26,8 @@ LEAST = 16
 """Rows, columns and depth of the least product that Triton knows."""
 SHARED_BYTES = 160 << 10
 """Shared memory for operands: what a GPU of compute capability 8.0 has, less a few KiB."""
+SHARED_BYTES_WITH_MAPS = 224 << 10
+"""The same of the chips that have descriptors."""
 PROCESSORS = 132
 """Programs that run at once, about, so that tiles are not fewer if they can help it."""
 VECTOR_BYTES = 16
@@ -43,6 +45,8 @@ class ProductTile:
     stages: int
     maps: bool = False
     """Whether tiles of operands are copied by descriptors, which only some chips know."""
+    programs: int = 0
+    """How many programs there are, each of which does one tile after the other; 0: one a tile."""
 
 
 # fmt: off
@@ -103,14 +107,22 @@ def _known(size: dim.Size) -> int:
 
 def _fits(t: ProductTile, c: Contraction, kind: Kind, copied: bool) -> bool:
     """Whether the operands fit into shared memory, and the results into registers."""
-    sums = len(c.sums)
-    elements = (t.rows + sums * t.columns) * t.depth * t.stages
-    results = t.rows * t.columns * sums // (t.warps * WARP)
+    results = t.rows * t.columns * len(c.sums) // (t.warps * WARP)
     most = RESULTS_OF_THREAD[kind]
     plain = copied or (not any(map(windowed, (c.a, *c.b))) and len(c.m) == len(c.n) == 1)
     if c.columns or not plain:
         most = min(most, MOST_RESULTS)
-    return elements * ITEMSIZE[kind] <= SHARED_BYTES and results <= most
+    return _operand_bytes(t, c, kind) <= SHARED_BYTES and results <= most
+
+
+def _operand_bytes(t: ProductTile, c: Contraction, kind: Kind) -> int:
+    return (t.rows + len(c.sums) * t.columns) * t.depth * t.stages * ITEMSIZE[kind]
+
+
+def may_last(t: ProductTile, c: Contraction, kind: Kind) -> bool:
+    """Whether results have a place in shared memory beside the operands of the next tile."""
+    widest = max(s.buffer.dtype.itemsize for s in c.kernel.stores)
+    return _operand_bytes(t, c, kind) + t.rows * t.columns * widest <= SHARED_BYTES_WITH_MAPS
 
 
 def _shallow(t: ProductTile, depth: int, widths: tuple[int, int]) -> ProductTile:
@@ -145,9 +157,14 @@ def _is_wasteful(t: ProductTile, rows: int, columns: int) -> bool:
     return t.rows > max(LEAST, power2(rows)) or t.columns > max(LEAST, power2(columns))
 
 
+def tiles_in(c: Contraction, t: ProductTile) -> int:
+    """How many tiles a contraction has."""
+    blocks = -(-extent(c, c.m) // t.rows) * -(-extent(c, c.n) // t.columns)
+    return blocks * extent(c, c.batch)
+
+
 def _cost(t: ProductTile, c: Contraction, kind: Kind) -> int:
     """The time of the processor with most tiles, for the same depth."""
-    blocks = -(-extent(c, c.m) // t.rows) * -(-extent(c, c.n) // t.columns)
-    rounds = -(-blocks * extent(c, c.batch) // PROCESSORS)
+    rounds = -(-tiles_in(c, t) // PROCESSORS)
     columns = t.columns * len(c.sums)
     return rounds * (t.rows * columns + EDGE[kind] * (t.rows + columns) + TURN[kind])
