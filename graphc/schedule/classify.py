@@ -73,6 +73,12 @@ def kind_of(node: Node) -> Kind:
     return _KINDS.get(node.op, "opaque")
 
 
+def widens(node: Node) -> bool:
+    """Whether a node makes numbers wider: what it reads has fewer bytes than its result."""
+    is_cast = node.op is convert.cast_op
+    return is_cast and node.inputs[0].dtype.itemsize < node.types[0].dtype.itemsize
+
+
 def elements(sizes: Iterable[Size]) -> int:
     """The number of elements of a shape, unknown sizes counted as `UNKNOWN`."""
     total = 1

@@ -319,6 +319,8 @@ class Fusion:
 
     def _is_cheap(self, node: Node) -> bool:
         """Reading its one large input again costs no more than reading the value."""
+        if classify.widens(node):
+            return True
         if node.op not in classify.CHEAP or node in self.facts.from_contraction:
             return False
         size = elements(node.types[0].shape)

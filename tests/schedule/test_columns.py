@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from graphc import dtypes
 from graphc.compiler import Function, function
 from graphc.diff.reverse import grad
 from graphc.knobs import settings
-from graphc.ops import elementwise, leaf, nn, reduce
+from graphc.ops import convert, elementwise, leaf, nn, reduce
 from graphc.ops.variable import variable
 from graphc.schedule.plan import KernelStep
 
@@ -46,6 +47,26 @@ def test_statistics_end_a_convolution():
         wanted = function(x, [y, mean, variance], target="reference")(values)
         for got, right in zip(f(values), wanted, strict=True):
             np.testing.assert_allclose(got, right, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_what_waits_in_memory_is_not_wider_than_it_was(bias):
+    """Statistics of a bfloat16 convolution are float32; its results are stored as they are."""
+    x = leaf.placeholder((None, 9, 9, 8), "bfloat16", name="x")
+    y = nn.conv2d(x, convert.cast(weight(3, 3, 8, 16), "bfloat16"), padding="same")
+    y = y + convert.cast(weight(16), "bfloat16") if bias else y
+    y, mean, variance = nn.batch_norm(convert.cast(y, "float32"))
+    f = compiled(x, [convert.cast(nn.relu(y), "bfloat16"), mean, variance])
+    ((*names,),) = with_op(f, "conv")
+    assert names.count("sum") == 2, "in the kernel of the convolution"
+    steps = [s for s in f.executable.plan.steps if isinstance(s, KernelStep)]
+    written = [s.bound[t.buffer.name] for s in steps for t in s.kernel.stores]
+    large = [s.dtype.name for s in written if s.shape[1:] == (9, 9, 16)]
+    assert large == ["bfloat16"] * 2, "the convolution, and the result"
+    values = random.normal(3, 1, (5, 9, 9, 8)).astype(dtypes.bfloat16.numpy)
+    wanted = function(x, [mean, variance], target="reference")(values)
+    for got, right in zip(f(values)[1:], wanted, strict=True):
+        np.testing.assert_allclose(got, right, rtol=1e-2, atol=1e-2)
 
 
 @pytest.mark.parametrize("stride", [1, 2])
