@@ -8,6 +8,7 @@ import numpy as np
 from contraction_forms import arrays_of, compare, rounding, run_oracle
 
 from graphc import dtypes
+from graphc.backends.triton_gpu.device import Device
 from graphc.backends.triton_gpu.interpret.device import InterpretDevice
 from graphc.backends.triton_gpu.launch import Emitted
 from graphc.backends.triton_gpu.source.contract import emit_contraction
@@ -29,9 +30,11 @@ def emitted(kernel: Kernel, tile: ProductTile | None = None, wide: bool = False)
     return made
 
 
-def run(made: Emitted, arrays: Arrays, sizes: Mapping[str, int]) -> Arrays:
+def run(
+    made: Emitted, arrays: Arrays, sizes: Mapping[str, int], device: Device | None = None
+) -> Arrays:
     """The arrays after all launches, in memory that is NaN before."""
-    device = InterpretDevice()
+    device = device or InterpretDevice()
     memory, shapes = {}, {}
     for name, array in arrays.items():
         memory[name], shapes[name] = device.allocate(array.nbytes), array
@@ -66,14 +69,14 @@ def check(
 
 def near(
     kernels: Sequence[Kernel], exact: Sequence[Kernel], made: Sequence[Emitted],
-    sizes: Mapping[str, int], ulps: float = 8.0,
+    sizes: Mapping[str, int], ulps: float = 8.0, device: Device | None = None,
 ) -> None:  # fmt: skip
     """Kernels that run one after the other are near to their meaning."""
     start = arrays_of(kernels, sizes)
     want = run_oracle(exact, {n: a.astype(np.float64) for n, a in start.items()}, sizes)
     got = start
     for m in made:
-        got = run(m, got, sizes)
+        got = run(m, got, sizes, device)
     stores = [s for k in kernels for s in k.stores]
     kind = "float64" if any(s.buffer.dtype is dtypes.float64 for s in stores) else "float32"
     sums = max(rounding(EPS[kind], k, sizes, ulps) for k in kernels)
