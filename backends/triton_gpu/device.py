@@ -64,6 +64,14 @@ class Device(Protocol):
         """
         ...
 
+    def spills(self, launch: Launch, /) -> int:
+        """Bytes of a thread that are in memory for want of registers.
+
+        Raises:
+            CompileError: as `prepare`.
+        """
+        ...
+
     def record(self, run: Callable[[], None]) -> Callable[[], None]:
         """What `run` asks for, to be done as often as the answer is called, at less cost.
 

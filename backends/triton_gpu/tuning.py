@@ -77,12 +77,21 @@ class Tuner:
             b.name: self.device.allocate(evaluate(product(b.shape), sizes) * b.dtype.itemsize)
             for b in buffers_of(kernel)
         }
+        usual, *others = tiles
+        wanted = [usual, *(t for t in others if self._fits(kernel, t))]
         seconds = {
-            t: s for t in tiles if (s := self._seconds(kernel, t, memory, sizes)) is not None
+            t: s for t in wanted if (s := self._seconds(kernel, t, memory, sizes)) is not None
         }
-        best = min(seconds, key=seconds.__getitem__, default=tiles[0])
-        usual = seconds.get(tiles[0])
-        return best if usual is None or seconds[best] < GAIN * usual else tiles[0]
+        best = min(seconds, key=seconds.__getitem__, default=usual)
+        return best if usual not in seconds or seconds[best] < GAIN * seconds[usual] else usual
+
+    def _fits(self, kernel: Kernel, tile: ProductTile) -> bool:
+        """Whether the chip has shared memory and registers for a tile."""
+        made = emit_contraction(kernel, tile=tile)
+        assert made is not None, "a tile belongs to a contraction"
+        with suppress(CompileError):
+            return not any(map(self.device.spills, made.launches))
+        return False
 
     def _seconds(
         self, kernel: Kernel, tile: ProductTile, memory: Mapping[str, Memory],

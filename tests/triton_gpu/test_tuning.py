@@ -18,8 +18,9 @@ class Stopwatch:
 
     name = "a stopwatch"
 
-    def __init__(self, seconds, refused=(), has_maps=False):
+    def __init__(self, seconds, refused=(), has_maps=False, spilled=()):
         self.times, self.refused, self.asked = seconds, refused, 0
+        self.spilled = spilled
         self.has_maps, self.processors = has_maps, 132
         self._host = InterpretDevice()
         self._current = 0
@@ -32,6 +33,10 @@ class Stopwatch:
         if any(f"ROWS: tl.constexpr = {rows}" in self._current for rows in self.refused):
             raise CompileError("too large")
         return [lambda *_: None for _ in launches]
+
+    def spills(self, launch):
+        self.prepare([launch])
+        return 8 * any(f"ROWS: tl.constexpr = {rows}\n" in launch.source for rows in self.spilled)
 
     def record(self, run):
         return run
@@ -112,3 +117,16 @@ def test_all_tiles_are_compiled_together_but_those_that_are_remembered(kernel):
     batches.clear()
     tuner.compile([kernel, other])
     assert [len(b) for b in batches] == [len(candidates(other, 132))]
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("why", ["refused", "spilled"])
+def test_what_the_chip_has_no_room_for_is_not_measured(kernel, why):
+    usual, *others = candidates(kernel)
+    rows = {t.rows for t in others} - {usual.rows}
+    assert rows
+    measured = []
+    device = Stopwatch(lambda source: measured.append(source) or 1.0, **{why: rows})
+    Tuner(device).tile(kernel)
+    found = {int(source.partition("ROWS: tl.constexpr = ")[2].split()[0]) for source in measured}
+    assert found == {usual.rows}

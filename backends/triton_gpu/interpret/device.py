@@ -65,6 +65,10 @@ class InterpretDevice:
         """The functions, read by the interpreter."""
         return list(map(interpreted, launches))
 
+    def spills(self, _launch: Launch) -> int:
+        """There are no registers."""
+        return 0
+
     def record(self, run: Callable[[], None]) -> Callable[[], None]:
         """The same each time."""
         return run

@@ -195,6 +195,11 @@ class CudaDevice:
         with self.turn:
             return [ready(self, launch, self._kernel(b)) for launch, b in zip(launches, binaries)]
 
+    def spills(self, launch: Launch) -> int:
+        """Of the binary."""
+        (binary,) = compiled([launch], self.chip)
+        return binary.spills
+
     def _kernel(self, binary: Binary) -> Kernel:
         found = self._kernels.get(binary)
         if found is None:
