@@ -50,7 +50,7 @@ CASES = {  # the convolution, and the boxes of its input in the first kernel; wh
 }
 CONVOLUTIONS = {
     "3x3":         Conv(B, (8, 8),   32, 64,  (3, 3), pad=1),
-    "odd":         Conv(B, (7, 9),   16, 64,  (3, 3), pad=1),
+    "odd":         Conv(B, (3, 5),   16, 32,  (3, 3), pad=1),
     "wide":        Conv(B, (8, 8),   128, 16, (3, 3), pad=1),
     "stride":      Conv(B, (8, 12),  16, 64,  (3, 3), pad=1, stride=2),
     "odd stride":  Conv(B, (9, 7),   16, 64,  (3, 3), pad=1, stride=2),
