@@ -77,7 +77,7 @@ def emitted(kernel: Kernel, tile: ProductTile | None = None) -> Launch:
     return made.launches[0]
 
 
-@pytest.mark.parametrize("cc", CHIPS)
+@pytest.mark.parametrize("cc", [pytest.param(80, marks=pytest.mark.slow), 90])
 def test_resources(cc):
     for used in resources([launch_of(name) for name in KERNELS], cc):
         assert used.spills == 0
