@@ -9,7 +9,7 @@ from graphc import dtypes
 from graphc.backends.llvm_cpu.contract.operands import Box, Panels
 from graphc.backends.llvm_cpu.contract.plan import plan_of
 from graphc.backends.llvm_cpu.contract.tile import Tile
-from graphc.backends.llvm_cpu.host import host
+from graphc.backends.llvm_cpu.host import host, named
 from graphc.ir import dim
 
 from .contract_runner import check
@@ -87,6 +87,28 @@ def test_slices_of_groups_are_copied():
     assert plan is not None
     assert isinstance(plan.b[0], Panels)
     check_batches(form)
+
+
+# fmt: off
+NARROW = [  # rows of 512 bytes: with vectors of 32 bytes a panel is one line of each
+    ("x86-64-v3", (B,  128, 9216), True,  True),    # kept between calls
+    ("x86-64-v3", (B,  128, 9216), False, False),
+    ("x86-64-v3", (B,  112, 9216), True,  False),   # rows of 448 bytes use all sets
+    ("x86-64-v3", (B,  128, 784),  True,  False),   # a second-level cache holds them
+    ("x86-64-v4", (B,  128, 9216), True,  False),
+    ("x86-64-v3", (64, 128, 1000), False, True),    # all rows are known, and enough
+    ("x86-64-v3", (32, 128, 1000), False, False),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("machine", "sizes", "kept", "copied"), NARROW)
+def test_narrow_rows_that_share_sets_of_a_cache_are_copied(machine, sizes, kept, copied):
+    m, n, k = sizes
+    lasting = frozenset("b" if kept else "")
+    plan = plan_of(matmul(m, n, k, "nn"), named(machine), lasting=lasting)
+    assert plan is not None
+    assert isinstance(plan.b[0], Panels) == copied
 
 
 @pytest.mark.parametrize("epilogue", ["", "bias relu", "bias sums"])

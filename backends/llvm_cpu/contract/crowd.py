@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import gcd, prod
 
-from graphc.ir.dim import evaluate
+from graphc.ir.dim import evaluate, product
 from graphc.kernels.roles import Contraction
 from graphc.kernels.walk import size_names
 
@@ -27,13 +27,15 @@ SLICED = 1 << 13
 """Rows of `a` that make up for copying narrow slices of the rows of `b`, those of one group, from
 so many elements apart."""
 ROWS_FOR_COPY = 1 << 10
+FEW_SETS, KEPT_BYTES = 8, 1 << 21
 LINE, SETS, WAYS = 64, 64, 8
 """Bytes of a line, and the shape of most first-level caches."""
 NARROW_PIECE = 2 * LINE
 """Pieces of rows up to here are too short for the prefetchers of a processor."""
 FULL = 0.75
-ROWS_OF_PIECES = 192
-"""A share of a cache, and rows of `a` that make up for copying pieces of the rows of `b`."""
+ROWS_OF_PIECES, ALL_ROWS = 192, 48
+"""A share of a cache; rows of `a` that make up for copying pieces of the rows of `b`, and how many
+do if a piece is one line and there are no more rows than these."""
 
 
 def rows_crowd(c: Contraction, a: InPlace) -> bool:
@@ -80,13 +82,30 @@ def _pieces_crowd(c: Contraction, b: InPlace, length: int, width: int) -> bool:
     sizes = [c.kernel.axis(n).size for n in (*c.m, *c.k)]
     rows = prod(x for x in sizes[: len(c.m)] if isinstance(x, int))
     known = all(isinstance(x, int) for x in sizes[len(c.m) :])
-    if not isinstance(step, int) or not known or rows < ROWS_OF_PIECES:
+    are_all = all(isinstance(x, int) for x in sizes[: len(c.m)])
+    least = ALL_ROWS if are_all and width * size <= LINE else ROWS_OF_PIECES
+    if not isinstance(step, int) or not known or rows < least:
         return False
     row, piece = step * size, width * size
     if row % LINE or not piece < row or piece > NARROW_PIECE:
         return False
-    sets = min(SETS, SETS // gcd(row // LINE, SETS) * -(-piece // LINE))
+    sets = _sets(row, piece)
     return sets < SETS and length * piece > FULL * sets * WAYS * LINE
+
+
+def _sets(row: int, piece: int) -> int:
+    """Of a first-level cache, those that the pieces of rows use. Rows are a number of lines."""
+    return min(SETS, SETS // gcd(row // LINE, SETS) * -(-piece // LINE))
+
+
+def kept_rows_crowd(b: InPlace, k: str, width: int) -> bool:
+    """Whether narrow rows are better copied once for many calls: the pieces of a panel use an
+    eighth of a first-level cache at most, and all of them come from beyond the second level."""
+    step, size = b.step(k), b.dtype.itemsize
+    held = product(b.load.buffer.shape)
+    if not isinstance(step, int) or not isinstance(held, int) or step * size % LINE:
+        return False
+    return _sets(step * size, width * size) <= FEW_SETS and held * size > KEPT_BYTES
 
 
 def columns_crowd(c: Contraction, b: InPlace) -> bool:

@@ -20,7 +20,7 @@ from graphc.kernels.settle import settled, with_axes
 from graphc.kernels.walk import size_names, walk
 
 from .choose import choose_tile
-from .crowd import columns_crowd, panel_crowds, rows_crowd
+from .crowd import columns_crowd, kept_rows_crowd, panel_crowds, rows_crowd
 from .operands import Box, InPlace, Operand, Panels, groups_of, in_place
 from .pack import panels_of, rows_of
 from .pairs import PAIR, paired
@@ -277,6 +277,7 @@ def _second(c: Contraction, tile: Tile, b: Expr, width: int, lasting: frozenset[
     if found and tile.along == "n" and found.step(c.n[-1]) == 1:
         row = found.step(c.k[-1])
         wide = not isinstance(row, int) or row * found.dtype.itemsize > NARROW_ROW_BYTES
+        wide = wide or kept_rows_crowd(found, c.k[-1], width)
         kept = wide and found.load.buffer.name in lasting
         copied = kept or panel_crowds(c, tile, found, width)
         return _copied(c, tile, b, width) if copied else found
