@@ -16,8 +16,11 @@ from graphc.backends.triton_gpu.source.contract import candidates
 from graphc.backends.triton_gpu.source.contract_tile import ProductTile
 from graphc.ir import dim
 from graphc.kernels.kernel import Axis, Kernel
+from graphc.kernels.merge import merge_axes
 from graphc.kernels.parallel import split_for_parallelism
 from graphc.kernels.phases import split_phases
+from graphc.kernels.settle import settled
+from graphc.kernels.split import split_rows
 from graphc.kernels.walk import rebuild
 
 from .contract_runner import emitted, launches_of, near
@@ -92,6 +95,36 @@ def test_every_batch(form, batch):
     made = [launches_of(k, replace(TILE, columns=16)) for k in kernels]
     assert made[0].launches[0].maps
     near(kernels, kernels_of("wide", form, F64), made, {"batch": batch})
+
+
+def test_a_last_part_that_ends_amid_a_box():
+    """Of 40 images 32 and 8, in boxes of 16: what is loaded by addresses ends with the array."""
+
+    def kernels(dtype):
+        whole = replace(CONVOLUTIONS["odd"], batch=40, dtype=dtype).weight_gradient()
+        return split_for_parallelism(whole, PARTS)
+
+    first, *rest = kernels(F32)
+    assert [a.size for a in first.axes if a.part] == [32]
+    made = [emitted(first, TILE), *map(launches_of, rest)]
+    (launch,) = made[0].launches
+    assert [m.pointer for m in launch.maps] == ["dy"]
+    (load,) = (line for line in launch.source.splitlines() if "tl.load(x_ptr" in line)
+    assert "< count" in load
+    near(kernels(F32), kernels(F64), made, {})
+
+
+def test_a_part_amid_the_axes_of_a_sum():
+    """Of 7 lines of each of two images 4 and 3: that a line is missing only a mask can tell."""
+
+    def kernels(dtype):
+        whole = Conv(2, (7, 16), 128, 32, (3, 3), pad=1, dtype=dtype).weight_gradient()
+        return split_rows(merge_axes(settled(whole)), "o0", 2, 4)
+
+    first, *rest = kernels(F32)
+    assert [(a.size, a.part.total) for a in first.axes if a.part] == [(4, 7)]
+    made = [emitted(first, TILE), *map(launches_of, rest)]
+    near(kernels(F32), kernels(F64), made, {})
 
 
 @pytest.mark.parametrize("wide", [False, True])

@@ -24,7 +24,7 @@ from graphc.kernels.walk import expressions_of
 
 from .boxes import Box, best_box, exact_box, plus, times
 from .contract_tile import VECTOR_BYTES, ProductTile
-from .contract_turns import turns_of
+from .contract_turns import may_be_short, turns_of
 from .writer import size_text
 
 MOST_DIMENSIONS = 5
@@ -61,9 +61,11 @@ def layout_of(c: Contraction, tile: ProductTile, numbers: DType) -> Layout:
     """The layout of a tile. All that is read of the buffers of copied operands is copied."""
     if not tile.maps:
         return Layout()
-    inner = turns_of(c, tile.depth).inner
-    box = exact_box(inner, tile.depth)
-    if box is None:
+    turns = turns_of(c, tile.depth)
+    inner, box = turns.inner, exact_box(turns.inner, tile.depth)
+    # Copies have no masks: a part of K that is short must be counted by the loop.
+    masked = (a for a in (*turns.outer, *inner) if a is not turns.short and may_be_short(a, c))
+    if box is None or any(masked):
         return Layout()
     points = box.sizes()
     k = [a for a in inner if points[a.name] > 1]

@@ -176,8 +176,8 @@ class Products:
         if box is not None:
             found = box.bounds(self.out, self.starts, vector, side)
             first = found[axes[0].name]
-            short = first.mask and f"{first.text} < {self.count}" if self.count else first.mask
-            found[axes[0].name] = replace(first, mask=short)
+            if self.count and first.side is not None:
+                found[axes[0].name] = replace(first, mask=f"{first.text} < {self.count}")
             return found
         number = self.out.let(vector if start == "0" else f"{start} + {vector}", "k")
         conditions = [] if self.turns.is_exact else [f"{number} < {self._number(axes)}"]

@@ -54,7 +54,12 @@ def turns_of(c: Contraction, depth: int) -> Turns:
 
 def _short(first: Axis, c: Contraction) -> Axis | None:
     part = first.part
-    if part is None or part.parent in c.k:
-        return None
-    whole = c.kernel.axis(part.parent).size * part.block
-    return first if whole != part.total or first.size != part.block else None
+    return first if part and part.parent not in c.k and may_be_short(first, c) else None
+
+
+def may_be_short(axis: Axis, c: Contraction) -> bool:
+    """Whether the axis is a part of which not all points always exist."""
+    part = axis.part
+    if part is None:
+        return False
+    return c.kernel.axis(part.parent).size * part.block != part.total or axis.size != part.block
